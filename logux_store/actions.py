@@ -1,0 +1,101 @@
+"""Actions: plain dicts with a string `type`, and what makes one fit to be added or sent.
+
+Invariant: an action that passes `check_sendable` can be encoded as JSON. pyrsistent maps and
+vectors count as the dicts and lists that they hold.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pyrsistent
+from pyrsistent import PMap, PSet, PVector
+
+__all__ = [
+    "Action",
+    "ActionCreator",
+    "check_action",
+    "check_sendable",
+    "define_action",
+    "is_logux",
+    "to_json",
+]
+
+Action: TypeAlias = dict[str, Any]
+
+
+def is_logux(action: Action) -> bool:
+    """Whether the action is the protocol's own (`logux/…`); such ones never reach a reducer."""
+    type: str = action["type"]
+    return type.startswith("logux/")
+
+
+def check_action(action: object) -> None:
+    """Raise TypeError unless `action` is a dict with a string `type`."""
+    if not isinstance(action, dict):
+        raise TypeError(f"an action is a dict with a 'type', not {action!r}")
+    if not isinstance(action.get("type"), str):
+        raise TypeError(f"an action needs a string 'type'; got {action!r}")
+
+
+def check_sendable(action: Action) -> None:
+    """Raise TypeError or ValueError, with the reason, unless the action can be sent as JSON."""
+    try:
+        to_json(action)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise type(error if not isinstance(error, RecursionError) else ValueError())(
+            f"the action {action.get('type')!r} cannot be sent: {error}; "
+            "use only dicts with string keys, lists, strings, finite numbers, booleans and None"
+        ) from error
+
+
+def to_json(value: Any) -> str:
+    """Encode a value as compact JSON; NaN and infinity raise ValueError, other types TypeError."""
+    return _encoder.encode(value)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, PMap | PVector):
+        return pyrsistent.thaw(value)
+    if isinstance(value, PSet):
+        return sorted(pyrsistent.thaw(value))
+    raise TypeError(f"{value!r} of type {type(value).__name__} has no JSON form")
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+)
+
+
+class ActionCreator:
+    """Makes actions of one type; usable wherever a type is asked for.
+
+    >>> rename = define_action("users/rename")
+    >>> rename(id="10", name="Ann")
+    {'type': 'users/rename', 'id': '10', 'name': 'Ann'}
+    """
+
+    __slots__ = ("build", "type")
+
+    def __init__(self, type: str, build: Callable[..., dict[str, Any]] = dict) -> None:
+        self.type = type
+        self.build = build
+
+    def __call__(self, *args: Any, **fields: Any) -> Action:
+        return {"type": self.type, **self.build(*args, **fields)}
+
+    def match(self, action: Action) -> bool:
+        """Whether the action is of this type."""
+        return bool(action["type"] == self.type)
+
+    def __repr__(self) -> str:
+        return f"define_action({self.type!r})"
+
+
+def define_action(type: str, build: Callable[..., dict[str, Any]] = dict) -> ActionCreator:
+    """Make an action creator. `build` turns the call's arguments into the action's fields; by
+    default the keyword arguments are the fields.
+    """
+    if not isinstance(type, str):
+        raise TypeError(f"an action's type is a string, not {type!r}")
+    return ActionCreator(type, build)

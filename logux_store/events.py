@@ -1,0 +1,75 @@
+"""Events: who listens to what, and what happens when a listener raises.
+
+Invariants: listeners run in the order in which they were bound; one that is bound or unbound while
+an event is on its way takes effect from the next event on; `emit` lets every listener run, and
+only then raises what some of them raised, so that one faulty listener cannot keep the others from
+seeing the event.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+__all__ = ["Emitter", "Listener", "Unbind", "emit_to"]
+
+Listener = Callable[..., Any]
+Unbind = Callable[[], None]
+
+
+class Emitter:
+    """Listeners by event."""
+
+    __slots__ = ("listeners",)
+
+    def __init__(self) -> None:
+        # Tuples, so that an event in progress is not disturbed by a change of the listeners.
+        self.listeners: dict[Hashable, tuple[Listener, ...]] = {}
+
+    def on(self, event: Hashable, listener: Listener) -> Unbind:
+        """Call `listener` at every `event`; returns a function that unbinds it (more than once is
+        harmless).
+        """
+        self.listeners[event] = (*self.listeners.get(event, ()), listener)
+        bound = True
+
+        def unbind() -> None:
+            nonlocal bound
+            if not bound:
+                return
+            bound = False
+            rest = list(self.listeners[event])
+            rest.remove(listener)
+            if rest:
+                self.listeners[event] = tuple(rest)
+            else:
+                del self.listeners[event]
+
+        return unbind
+
+    def has(self, event: Hashable) -> bool:
+        """Whether anybody listens, for callers that can save the work of an event nobody hears."""
+        return event in self.listeners
+
+    def emit(self, event: Hashable, *args: Any) -> None:
+        """Call every listener of `event`; raises afterwards what they raised, several as an
+        ExceptionGroup.
+        """
+        listeners = self.listeners.get(event)
+        if listeners:
+            emit_to(listeners, *args)
+
+
+def emit_to(listeners: tuple[Listener, ...], *args: Any) -> None:
+    """Call all of `listeners`, then raise what they raised: the one exception, or a group of
+    several.
+    """
+    errors: list[Exception] | None = None
+    for listener in listeners:
+        try:
+            listener(*args)
+        except Exception as error:  # noqa: BLE001 - raised below, once everybody has heard the event
+            errors = [error] if errors is None else [*errors, error]
+    if errors is None:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    raise ExceptionGroup("several listeners raised", errors)

@@ -1,0 +1,153 @@
+"""Ids of nodes and actions, and the order of actions.
+
+An action's id is `"<ms> <node id> <counter>"`, a node id `"userId:clientPart:tab"`, its first two
+parts the client id. The order of two actions is that of the protocol: time, then node id, then
+counter, then the time in the id. It is kept as one tuple per action, `OrderKey`, that Python
+compares by itself.
+
+Invariant: two keys compare as `@logux/core` compares the actions, so node ids compare by UTF-16
+code unit.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeAlias
+
+from nanoid.method import method as nanoid
+from nanoid.resources import alphabet
+
+__all__ = [
+    "Clock",
+    "OrderKey",
+    "ParsedId",
+    "Random",
+    "id_time",
+    "is_first_older",
+    "node_key",
+    "order_key",
+    "parse_id",
+    "random_id",
+    "system_clock",
+    "validate_node_id",
+    "validate_user_id",
+]
+
+Clock: TypeAlias = Callable[[], int]
+"""Gives the wall-clock time: integer milliseconds since 1970."""
+
+Random: TypeAlias = Callable[[int], bytes]
+"""Gives as many random bytes as asked for; `os.urandom` unless a test wants to repeat itself."""
+
+OrderKey: TypeAlias = tuple[int, str, int, int]
+"""Time, node key, counter, time in the id."""
+
+
+class Timed(Protocol):
+    """What has a place in the order: a meta, or anything else with an id and a time."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def time(self) -> int: ...
+
+
+class ParsedId(NamedTuple):
+    """The parts of a node id. `user_id` is None when it has no colon (as in `"server"`)."""
+
+    user_id: str | None
+    client_id: str
+    node_id: str
+
+
+def system_clock() -> int:
+    """Milliseconds since 1970 by the clock of this machine."""
+    return time.time_ns() // 1_000_000
+
+
+def random_id(size: int = 8, random: Random = os.urandom) -> str:
+    """Make a Nano ID of `size` characters from the URL-safe alphabet."""
+    return str(nanoid(random, alphabet, size))
+
+
+def parse_id(id: str) -> ParsedId:
+    """Take a node id or an action id apart: `parse_id("1700000000000 10:Uf_pPwE4:6K7iYdJH 0")`."""
+    node_id = id.split(" ")[1] if " " in id else id
+    user_id, colon, rest = node_id.partition(":")
+    if not colon:
+        return ParsedId(None, node_id, node_id)
+    return ParsedId(user_id, f"{user_id}:{rest.partition(':')[0]}", node_id)
+
+
+def id_time(id: str) -> int:
+    """The milliseconds that an action id begins with."""
+    return int(id[: id.index(" ")])
+
+
+def node_key(node_id: str) -> str:
+    """A string that compares, in Python, as JavaScript compares the node id.
+
+    JavaScript compares UTF-16 code units, Python code points; they differ only beyond U+FFFF,
+    where each character is replaced by its two surrogates.
+    """
+    if node_id.isascii() or max(node_id) <= "\uffff":
+        return node_id
+    return "".join(
+        char
+        if char <= "\uffff"
+        else chr(0xD800 + (ord(char) - 0x10000 >> 10)) + chr(0xDC00 + (ord(char) - 0x10000 & 0x3FF))
+        for char in node_id
+    )
+
+
+def order_key(id: str, time: int) -> OrderKey:
+    """The place of the action with this id and `meta.time` (ms) in the order.
+
+    Raises ValueError when the id is not `"<ms> <node id> <counter>"`.
+    """
+    try:
+        id_text, node_id, counter_text = id.split(" ")
+        id_ms, counter = int(id_text), int(counter_text)
+    except ValueError:
+        id_ms = counter = -1
+        node_id = ""
+    # Two spellings of one id would be one key for two actions, so only the plain one is an id.
+    if id != f"{id_ms} {node_id} {counter}" or not node_id:
+        raise ValueError(f"{id!r} is not an action id; it has the form '<ms> <node id> <counter>'")
+    return (time, node_key(node_id), counter, id_ms)
+
+
+def is_first_older(first: Timed | str | None, second: Timed | str | None) -> bool:
+    """Whether the first action comes before the second; takes metas, ids, or None, which is before
+    all others.
+    """
+    if first is None or second is None:
+        return first is None and second is not None
+    return _key(first) < _key(second)
+
+
+def _key(item: Timed | str) -> OrderKey:
+    if isinstance(item, str):
+        return order_key(item, id_time(item))
+    return order_key(item.id, item.time)
+
+
+def validate_node_id(node_id: object) -> str:
+    """Return the node id, or raise TypeError or ValueError that says what is wrong with it."""
+    if not isinstance(node_id, str):
+        raise TypeError(f"a node id is a string, not {node_id!r}")
+    if not node_id or " " in node_id:
+        raise ValueError(f"a node id is not empty and has no space; got {node_id!r}")
+    return node_id
+
+
+def validate_user_id(user_id: object) -> str:
+    """Return the user id, or raise TypeError or ValueError that says what is wrong with it."""
+    if not isinstance(user_id, str):
+        raise TypeError(
+            f"user_id is a string, not {user_id!r}; "
+            'an application without users passes user_id="anonymous"'
+        )
+    if not user_id or ":" in user_id or " " in user_id:
+        raise ValueError(f"a user id is not empty and has no colon and no space; got {user_id!r}")
+    return user_id

@@ -1,0 +1,7 @@
+"""The log: actions ordered by time, and the reasons to keep them."""
+
+from logux_store.log.log import Log
+from logux_store.log.memory_store import MemoryStore
+from logux_store.log.store import LastSynced, LogStore, Order
+
+__all__ = ["LastSynced", "Log", "LogStore", "MemoryStore", "Order"]

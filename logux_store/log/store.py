@@ -1,0 +1,113 @@
+"""What a log needs of the place where it keeps its entries.
+
+Every method is a plain function: when it returns, the change is visible. Whether it would also
+survive a crash is `when_durable`'s matter. `logux_store.testing.LogStoreContract` tests any
+implementation.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from logux_store.actions import Action
+from logux_store.ids import OrderKey, Timed
+from logux_store.meta import Entry, Meta
+
+__all__ = ["REMEMBERED_PER_CLIENT", "LastSynced", "LogStore", "Order"]
+
+Order: TypeAlias = Literal["created", "added"]
+"""`created` is the order of actions in time, the same on every node; `added` that of their arrival
+here.
+"""
+
+REMEMBERED_PER_CLIENT = 1000
+"""How many ids of processed actions a store remembers for each client id unless told otherwise."""
+
+
+class LastSynced(NamedTuple):
+    """`sent`: the largest `added` of this log that the other side acknowledged; `received`: of the
+    other side's log that this side has received.
+    """
+
+    sent: int
+    received: int
+
+
+class LogStore(Protocol):
+    """Keeps entries in both orders. Implementations may assume that one process and one thread use
+    them, unless they say otherwise.
+    """
+
+    def add(self, action: Action, meta: Meta) -> bool:
+        """Keep an entry and set `meta.added` to its number; False, with nothing changed, if the id
+        is known.
+        """
+        ...
+
+    def by_id(self, id: str) -> Entry | None:
+        """The entry with this id."""
+        ...
+
+    def change_meta(self, id: str, diff: Mapping[str, Any]) -> bool:
+        """Set keys of an entry's meta; False if there is no such entry."""
+        ...
+
+    def set_time(self, id: str, time: int) -> tuple[OrderKey, Entry] | None:
+        """Move an entry to another time (ms); `added` stays. Returns its old key, and the entry."""
+        ...
+
+    def remove(self, id: str) -> Entry | None:
+        """Remove an entry, whatever its reasons, and return it."""
+        ...
+
+    def remove_reason(
+        self,
+        reason: str,
+        *,
+        id: str | None = None,
+        older_than: Timed | None = None,
+        younger_than: Timed | None = None,
+        min_added: int | None = None,
+        max_added: int | None = None,
+    ) -> list[Entry]:
+        """Take a reason off every entry that meets all criteria; returns those left with none, now
+        removed.
+        """
+        ...
+
+    def entries(
+        self, order: Order = "created", *, index: str | None = None, newest_first: bool = False
+    ) -> Iterator[Entry]:
+        """Iterate lazily, oldest first unless asked otherwise; the log may change meanwhile."""
+        ...
+
+    def last_added(self) -> int:
+        """The largest `added` ever given; 0 for a new store."""
+        ...
+
+    def last_synced(self) -> LastSynced: ...
+
+    def set_last_synced(self, *, sent: int | None = None, received: int | None = None) -> None:
+        """Set either number, or both."""
+        ...
+
+    def remember(self, id: str) -> bool:
+        """Remember that the action was processed, though the log may not keep it; False if that
+        was known.
+
+        Bounded: of each client id's actions the ones remembered last stay.
+        """
+        ...
+
+    def remembers(self, id: str) -> bool:
+        """Whether `remember` was called for this id, and the memory of it is not yet pushed out."""
+        ...
+
+    def when_durable(self, callback: Callable[[], None]) -> None:
+        """Call back once everything that was written so far would survive a crash; at once if
+        nothing more can be done for it.
+        """
+        ...
+
+    def clean(self) -> None:
+        """Forget everything."""
+        ...
