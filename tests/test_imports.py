@@ -1,4 +1,4 @@
-"""The rule of the layout: a folder imports only from folders above it, adapters only public names."""
+"""The rule of the layout: a folder imports only from those above it, adapters only public names."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "logux_store"
 ADAPTERS = ROOT / "adapters" / "logux_adapters"
 
-# From the ground up; a module may import from its own floor's earlier names and from the floors before.
+# From the ground up: a module may import from its own floor and from those before it.
 GROUND = ["errors", "events", "ids", "actions", "meta"]
 FLOORS = [
     *GROUND,
