@@ -41,6 +41,7 @@ def test_a_copy_shares_no_list_with_its_origin() -> None:
     meta = Meta("1 a 0", 1, ["r"], channels=["c"])
     copy = meta.copy(time=2)
     copy.reasons.append("s")
+    assert copy.channels is not None
     copy.channels.append("d")
     assert (meta.reasons, meta.channels, meta.time) == (["r"], ["c"], 1)
     assert copy.key == order_key("1 a 0", 2)
