@@ -7,7 +7,10 @@ raises or reports when it receives one.
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LoguxError", "UndoError"]
+__all__ = ["FATAL_ERRORS", "LoguxError", "UndoError"]
+
+FATAL_ERRORS = frozenset({"wrong-protocol", "wrong-subprotocol", "wrong-credentials"})
+"""The errors that trying again does not mend."""
 
 
 class LoguxError(Exception):

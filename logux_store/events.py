@@ -9,7 +9,7 @@ seeing the event.
 from collections.abc import Callable, Hashable
 from typing import Any
 
-__all__ = ["Emitter", "Listener", "Unbind", "emit_to"]
+__all__ = ["Emitter", "Listener", "Unbind", "call_all", "emit_to", "raise_all"]
 
 Listener = Callable[..., Any]
 Unbind = Callable[[], None]
@@ -57,19 +57,32 @@ class Emitter:
         if listeners:
             emit_to(listeners, *args)
 
+    def collect(self, event: Hashable, *args: Any) -> list[Exception]:
+        """Call every listener of `event`, and return what they raised."""
+        return call_all(self.listeners.get(event, ()), *args)
+
 
 def emit_to(listeners: tuple[Listener, ...], *args: Any) -> None:
     """Call all of `listeners`, then raise what they raised: the one exception, or a group of
     several.
     """
-    errors: list[Exception] | None = None
+    raise_all(call_all(listeners, *args))
+
+
+def call_all(listeners: tuple[Listener, ...], *args: Any) -> list[Exception]:
+    """Call all of `listeners`, and return what they raised."""
+    errors: list[Exception] = []
     for listener in listeners:
         try:
             listener(*args)
-        except Exception as error:  # noqa: BLE001 - raised below, once everybody has heard the event
-            errors = [error] if errors is None else [*errors, error]
-    if errors is None:
-        return
+        except Exception as error:  # noqa: BLE001 - for the caller, once everybody has heard the event
+            errors.append(error)
+    return errors
+
+
+def raise_all(errors: list[Exception]) -> None:
+    """Raise the one error, or a group of several, or nothing."""
     if len(errors) == 1:
         raise errors[0]
-    raise ExceptionGroup("several listeners raised", errors)
+    if errors:
+        raise ExceptionGroup("several listeners raised", errors)
