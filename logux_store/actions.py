@@ -50,8 +50,13 @@ def check_sendable(action: Action) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Encode a value as compact JSON; NaN and infinity raise ValueError, other types TypeError."""
-    return _encoder.encode(value)
+    """Encode a value as compact JSON; NaN and infinity raise ValueError, other types TypeError.
+
+    JavaScript lets half a surrogate pair into a string. UTF-8 does not, so it stays an escape and
+    the text can always be sent and stored.
+    """
+    text = _encoder.encode(value)
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _plain(value: object) -> Any:

@@ -61,3 +61,9 @@ def test_an_action_creator_can_build_the_fields_from_arguments() -> None:
 def test_the_protocol_has_its_own_actions() -> None:
     assert is_logux({"type": "logux/undo"})
     assert not is_logux({"type": "loguxury"})
+
+
+def test_half_a_surrogate_pair_stays_an_escape_so_that_the_text_is_utf_8() -> None:
+    text = to_json({"type": "é", "half": "\ud83d", "whole": "😀"})
+    assert text == '{"type":"é","half":"\\ud83d","whole":"😀"}'
+    assert json.loads(text.encode()) == {"type": "é", "half": "\ud83d", "whole": "😀"}
