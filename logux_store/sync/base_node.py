@@ -1,0 +1,386 @@
+"""One end of a connection between two logs: it brings the other side what it lacks, and takes in
+what comes from there.
+
+No sockets: a node takes decoded messages from its Connection and gives it messages. Time comes from
+the log's clock, timers from the running loop. How two nodes meet is told in `conversation`; once
+they have accepted each other, each sends what the other has not yet seen, and then what its log
+gets:
+
+| what happens              | what follows                                                      |
+| ------------------------- | ----------------------------------------------------------------- |
+| the other is accepted     | `sync` of the entries after its `synced`; the state is `sending`  |
+| an entry is added here    | `sync` in the next turn of the loop; the state is `sending`       |
+| `sync` comes              | its entries are delivered; `synced` once they are durable         |
+| `synced` comes            | `last_sent` is stored; `synchronized` if no other is awaited      |
+| `ping` comes              | `pong`                                                            |
+
+`meta.time` is in the server's clock on both sides, so nothing is added to it on the way but the
+base time, and two entries have the same order everywhere.
+
+Invariants: entries leave in the order of the log; `synced` leaves in the order in which the syncs
+came, and only when all that they brought is durable, so `last_received` is what would be true after
+a crash; `last_sent` is what the other side has acknowledged; the state is `synchronized` only when
+nothing is unacknowledged.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import ClassVar, TypeAlias
+
+from logux_store.actions import Action
+from logux_store.errors import LoguxError
+from logux_store.events import raise_all
+from logux_store.log import Log
+from logux_store.meta import Entry, Meta
+from logux_store.sync.connection import Connection
+from logux_store.sync.conversation import Auth, Conversation, Token
+from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync
+from logux_store.sync.states import NodeState, Phase
+
+__all__ = ["BaseNode", "Filter"]
+
+Filter: TypeAlias = Callable[[Action, Meta], Entry | None]
+"""Gives the entry that goes on instead, which may be the same, or None to hold it back."""
+
+MAX_ENTRIES = 1000
+MAX_TEXT = 200_000
+"""What leaves in one `sync` at most: so many entries, so many characters of their actions, but
+always one entry. A server accepts that much.
+"""
+
+Outgoing: TypeAlias = tuple[SharedAction, Meta, int]
+"""An action, its meta, and its `added` in this log."""
+
+
+class Arrived:
+    """A `sync` that came and is not yet answered."""
+
+    __slots__ = ("added", "connection", "durable")
+
+    def __init__(self, added: int, connection: int) -> None:
+        self.added = added
+        self.connection = connection
+        self.durable = False
+
+
+class BaseNode(Conversation):
+    """A node that answers but does not ask; see `ClientNode` and `ServerNode`.
+
+    `token` proves this side, `auth` checks the other; `subprotocol` is the application's version.
+    After `ping` seconds of silence the other side is asked for a sign of life, and an answer that
+    takes longer than `timeout` seconds ends the connection; None for neither, and then no event
+    loop is needed. `on_send` and `on_receive` filter and change entries on their way. With
+    `follow_log=False` only `enqueue` sends what is new.
+
+    Events: `state` (); `connect` (), when the other side has said who it is and before it is
+    accepted: a listener may raise LoguxError to refuse it; `error` (error); `client_error` (error),
+    a LoguxError that was sent to the other side; `debug` (type, text); `headers` (dict).
+
+    Raises ValueError for a wrong node id, and for `ping` without `timeout`.
+    """
+
+    __slots__ = (
+        "_arrived",
+        "_connection_number",
+        "_flushing",
+        "_last_added",
+        "_outgoing",
+        "_received",
+        "_sync_added",
+        "_unacknowledged",
+        "last_received",
+        "last_sent",
+        "on_receive",
+        "on_send",
+    )
+
+    # Whether `last_sent` and `last_received` belong to the log, which then has one other side only.
+    keeps_synced: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        node_id: str,
+        log: Log,
+        connection: Connection,
+        *,
+        token: Token = None,
+        auth: Auth | None = None,
+        subprotocol: int = 0,
+        ping: float | None = None,
+        timeout: float | None = None,
+        on_send: Filter | None = None,
+        on_receive: Filter | None = None,
+        follow_log: bool = True,
+    ) -> None:
+        super().__init__(
+            node_id,
+            log,
+            connection,
+            token=token,
+            auth=auth,
+            subprotocol=subprotocol,
+            ping=ping,
+            timeout=timeout,
+        )
+        self.on_send = on_send
+        self.on_receive = on_receive
+        synced = log.store.last_synced()
+        self.last_sent = synced.sent if self.keeps_synced else 0
+        self.last_received = synced.received if self.keeps_synced else 0
+
+        # The largest `added` of the log that this node knows of, and that it has told.
+        self._last_added = log.store.last_added()
+        self._sync_added = 0
+        self._outgoing: list[Outgoing] = []
+        self._flushing: asyncio.Handle | None = None
+        # The `added` of each sync that left and has no answer yet.
+        self._unacknowledged: deque[int] = deque()
+        self._arrived: deque[Arrived] = deque()
+        self._connection_number = 0
+        # Ids that are being added because they came from the other side.
+        self._received: set[str] = set()
+
+        if follow_log:
+            self._unbind.append(log.on("add", self._on_add))
+        if connection.connected:
+            self._on_connect()
+
+    def enqueue(self, action: Action, meta: Meta) -> None:
+        """Send this entry to the other side, if it is authenticated and `on_send` lets it pass.
+
+        All that is enqueued in one turn of the event loop leaves together; with no loop running,
+        it leaves at once. A `SharedAction` is serialised once for all nodes. Raises TypeError or
+        ValueError when the action cannot be sent.
+        """
+        if self._phase is not Phase.OPEN or not self._put(action, meta):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._flush()
+            return
+        if self._flushing is None:
+            self._flushing = loop.call_soon(self._flush)
+        self._set_state(NodeState.SENDING)
+
+    def destroy(self) -> None:
+        """Send what waits for that, close the connection for good, and listen to nothing any
+        more.
+        """
+        self._flush()
+        super().destroy()
+
+    # What a subclass may do otherwise.
+
+    def entries_since(self, added: int) -> Iterable[Entry]:
+        """What is sent once the other side is accepted: the entries after `added`, in order of
+        arrival.
+        """
+        entries: list[Entry] = []
+        for entry in self.log.entries("added", newest_first=True):
+            if entry[1].added <= added:
+                break
+            entries.append(entry)
+        entries.reverse()
+        return entries
+
+    def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
+        """Take in the entries of one `sync`; `acknowledge` is to be called when none of them can
+        get lost any more.
+
+        What listeners and reducers raise is raised once all entries are added.
+        """
+        errors: list[Exception] = []
+        try:
+            with self.log.batch():
+                for action, meta in entries:
+                    self._received.add(meta.id)
+                    try:
+                        self.log.add(action, meta)
+                    except Exception as error:  # noqa: BLE001 - raised below, after the others
+                        errors.append(error)
+                    finally:
+                        self._received.discard(meta.id)
+        except Exception as error:  # noqa: BLE001 - raised below; the entries are added
+            errors.append(error)
+        self.log.store.when_durable(acknowledge)
+        raise_all(errors)
+
+    # Out.
+
+    def _on_add(self, action: Action, meta: Meta) -> None:
+        if meta.id in self._received:
+            self._last_added = max(self._last_added, meta.added)
+        else:
+            self.enqueue(action, meta)
+
+    def _put(self, action: Action, meta: Meta) -> bool:
+        added = meta.added
+        if added > self._last_added:
+            self._last_added = added
+        if self.on_send is not None:
+            entry = self.on_send(action, meta)
+            if entry is None:
+                return False
+            action, meta = entry
+        if type(action) is not SharedAction:
+            action = SharedAction(action)
+        self._outgoing.append((action, meta, added))
+        return True
+
+    def _open(self, synced: int | None) -> None:
+        self._phase = Phase.OPEN
+        errors: list[Exception] = []
+        for action, meta in self.entries_since(self.last_sent if synced is None else synced):
+            try:
+                self._put(action, meta)
+            except Exception as error:  # noqa: BLE001 - raised below, after the others have left
+                errors.append(error)
+        if self._outgoing:
+            self._flush()
+        else:
+            self._set_state(NodeState.SYNCHRONIZED)
+        super()._open(synced)
+        raise_all(errors)
+
+    def _flush(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._outgoing:
+            outgoing, self._outgoing = self._outgoing, []
+            for part in split(outgoing):
+                self._send_sync(part)
+            if self._unacknowledged:
+                self._set_state(NodeState.SENDING)
+
+    def _send_sync(self, part: list[Outgoing]) -> None:
+        added = max(item[2] for item in part)
+        if added == 0:
+            # None of them is kept, so they have no number of their own.
+            added = max(self._last_added, self.last_sent)
+        added = self._sync_added = max(self._sync_added, added)
+        self._unacknowledged.append(added)
+        self._deadlines.start()
+        entries = [(action, meta) for action, meta, _ in part]
+        self._send(pack_sync(added, entries, self.base_time, self.local_node_id, self.subprotocol))
+
+    def _on_disconnect(self, reason: str = "user") -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        self._connection_number += 1
+        self._outgoing = []
+        self._unacknowledged.clear()
+        self._sync_added = 0
+        super()._on_disconnect(reason)
+
+    def _on_quiet(self) -> None:
+        if self._phase is Phase.OPEN:
+            # What is still waiting has a number that the ping would claim to be known.
+            self._flush()
+            self._deadlines.start()
+            self._send(["ping", self._last_added])
+
+    # In.
+
+    def _handle(self, message: Message) -> None:
+        match message[0]:
+            case "sync":
+                self._receive_sync(message)
+            case "synced":
+                self._receive_synced(message[1])
+            case "ping":
+                self._flush()
+                self._believe(message[1])
+                self._send(["pong", self._last_added])
+            case "pong":
+                self._believe(message[1])
+                self._deadlines.end()
+            case _:
+                super()._handle(message)
+
+    def _receive_sync(self, message: Message) -> None:
+        try:
+            entries = unpack_sync(message, self.base_time, self.remote_node_id or "")
+        except LoguxError as error:
+            self._refuse(error)
+            return
+        errors: list[Exception] = []
+        if self.on_receive is not None:
+            entries = self._filter_received(entries, self.on_receive, errors)
+        arrived = Arrived(message[1], self._connection_number)
+        self._arrived.append(arrived)
+        try:
+            self.deliver(entries, partial(self._acknowledge, arrived))
+        except Exception as error:  # noqa: BLE001 - raised below, with what the filter raised
+            errors.append(error)
+        raise_all(errors)
+
+    @staticmethod
+    def _filter_received(
+        entries: list[Entry], on_receive: Filter, errors: list[Exception]
+    ) -> list[Entry]:
+        accepted: list[Entry] = []
+        for action, meta in entries:
+            try:
+                entry = on_receive(action, meta)
+            except Exception as error:  # noqa: BLE001 - raised by the caller, after the others
+                errors.append(error)
+            else:
+                if entry is not None:
+                    accepted.append(entry)
+        return accepted
+
+    def _acknowledge(self, arrived: Arrived) -> None:
+        arrived.durable = True
+        while self._arrived and self._arrived[0].durable:
+            first = self._arrived.popleft()
+            self._set_last_received(first.added)
+            # The number of an ended connection means nothing to the next one.
+            if first.connection == self._connection_number:
+                self._send(["synced", first.added])
+
+    def _receive_synced(self, added: int) -> None:
+        awaited = self._unacknowledged
+        if not awaited:
+            return
+        # One answer for each sync; or, as the protocol allows, one for all up to a number.
+        many = added > awaited[0]
+        while awaited and awaited[0] <= added:
+            self._set_last_sent(awaited.popleft())
+            self._deadlines.end()
+            if not many:
+                break
+        if not awaited and not self._outgoing:
+            self._set_state(NodeState.SYNCHRONIZED)
+
+    def _believe(self, added: int) -> None:
+        """The other side says to have sent everything up to `added`."""
+        if not self._arrived:
+            self._set_last_received(added)
+
+    def _set_last_received(self, added: int) -> None:
+        if added > self.last_received:
+            self.last_received = added
+            if self.keeps_synced:
+                self.log.store.set_last_synced(received=added)
+
+    def _set_last_sent(self, added: int) -> None:
+        if added > self.last_sent:
+            self.last_sent = added
+            if self.keeps_synced:
+                self.log.store.set_last_synced(sent=added)
+
+
+def split(outgoing: list[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Cut what leaves into parts that the other side accepts as one message."""
+    start = size = 0
+    for place, (action, _, _) in enumerate(outgoing):
+        size += len(action.json)
+        if place > start and (size > MAX_TEXT or place - start == MAX_ENTRIES):
+            yield outgoing[start:place]
+            start, size = place, len(action.json)
+    yield outgoing[start:] if start else outgoing

@@ -1,0 +1,136 @@
+"""The node that asks: it sends `connect`, and brings its log's time into the server's clock.
+
+The server's clock is measured anew at every connection. What the local clock is ahead of it, the
+offset, is subtracted when an action is created, never when one is sent or received. So when the
+offset becomes known or changes, the log's own actions that no other node has seen yet are moved by
+the difference, and only those.
+
+Invariants: an action that was sent keeps its time; the log's own actions keep their order; every
+own action that was not sent has a time by the offset that is in force.
+"""
+
+from logux_store.actions import Action
+from logux_store.log import Log
+from logux_store.meta import Meta
+from logux_store.sync.base_node import BaseNode, Filter, Outgoing
+from logux_store.sync.connection import Connection
+from logux_store.sync.conversation import Auth, Token
+from logux_store.sync.messages import Message
+from logux_store.sync.states import Phase
+
+__all__ = ["ClientNode"]
+
+
+class ClientNode(BaseNode):
+    """The client's end. See `BaseNode` for the arguments; with `fix_time=False` the local clock is
+    taken for the server's.
+
+    `offset` is what the local clock is ahead of the server's, in milliseconds; None until the first
+    connection.
+    """
+
+    __slots__ = ("_asked_at", "_measured", "_sent_time", "_unsent", "fix_time", "offset")
+
+    def __init__(
+        self,
+        node_id: str,
+        log: Log,
+        connection: Connection,
+        *,
+        token: Token = None,
+        auth: Auth | None = None,
+        subprotocol: int = 0,
+        ping: float | None = 10.0,
+        timeout: float | None = 70.0,
+        on_send: Filter | None = None,
+        on_receive: Filter | None = None,
+        follow_log: bool = True,
+        fix_time: bool = True,
+    ) -> None:
+        self.fix_time = fix_time
+        self.offset: int | None = None
+        self._asked_at = self._measured = 0
+        # Own actions that were never sent, by id, with their `added`; in order of creation. And the
+        # latest time of those that were.
+        self._unsent: dict[str, int] = {}
+        self._sent_time = 0
+        super().__init__(
+            node_id,
+            log,
+            connection,
+            token=token,
+            auth=auth,
+            subprotocol=subprotocol,
+            ping=ping,
+            timeout=timeout,
+            on_send=on_send,
+            on_receive=on_receive,
+            follow_log=follow_log,
+        )
+        if fix_time:
+            self._unbind.append(log.on("clean", self._forget))
+
+    def _on_connect(self) -> None:
+        super()._on_connect()
+        self._pending.resolve(self._get_token, self._ask)
+
+    def _ask(self, token: str | None) -> None:
+        if self._phase is Phase.READY:
+            self._phase = Phase.ASKED
+            self._deadlines.start()
+            self._asked_at = self.log.clock()
+            self._greet("connect", self.last_received, token)
+
+    def _handle(self, message: Message) -> None:
+        if message[0] == "connected":
+            start, end = message[3]
+            round_trip = self.log.clock() - self._asked_at - (end - start)
+            self._measured = self._asked_at - start + round_trip // 2
+        super()._handle(message)
+
+    def _open(self, synced: int | None) -> None:
+        try:
+            if self.fix_time:
+                self._fix_time()
+        finally:
+            super()._open(synced)
+
+    def _fix_time(self) -> None:
+        log = self.log
+        self.offset = self._measured
+        ahead = self.offset - log.offset
+        if not ahead:
+            return
+        last = self._sent_time
+        moves: list[tuple[str, int]] = []
+        for id in self._unsent:
+            entry = log.by_id(id)
+            if entry is not None:
+                last = max(entry[1].time - ahead, last + 1)
+                moves.append((id, last))
+        log.offset = self.offset
+        log.restart_time(last)
+        with log.batch():
+            for id, time in moves:
+                log.move(id, time)
+
+    def _on_add(self, action: Action, meta: Meta) -> None:
+        own = f" {self.log.node_id} " in meta.id and meta.id not in self._received
+        if own and meta.added and self.fix_time:
+            self._unsent[meta.id] = meta.added
+        super()._on_add(action, meta)
+
+    def _forget(self, _action: Action, meta: Meta) -> None:
+        self._unsent.pop(meta.id, None)
+
+    def _send_sync(self, part: list[Outgoing]) -> None:
+        if self.fix_time:
+            # What was added before and held back is settled too: it stays before what is sent now.
+            last = max(added for _, _, added in part)
+            for id in [id for id, added in self._unsent.items() if added <= last]:
+                del self._unsent[id]
+            own = f" {self.log.node_id} "
+            for _, meta, _ in part:
+                if own in meta.id and meta.time > self._sent_time:
+                    self._sent_time = meta.time
+        super()._send_sync(part)

@@ -1,0 +1,280 @@
+"""The messages of Logux protocol 5: text to list and back, their shapes, and how entries travel.
+
+Pure functions. A message is a JSON array whose first item is its name. In a `sync`, times and the
+first part of ids are relative to the base time of the connection, and an id leaves out what the
+receiver knows: `[shift, node id, counter]`, `[shift, counter]` from the sender's own node, `shift`
+when the counter is 0 as well.
+
+Invariants: only LoguxError comes out of `decode`, `check_message` and `unpack_sync`; what they have
+let pass can be added to a log and encoded again without an error.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeAlias
+
+from logux_store.actions import Action, to_json
+from logux_store.errors import LoguxError
+from logux_store.ids import node_key
+from logux_store.meta import Entry, Meta
+
+__all__ = [
+    "MAX_DEPTH",
+    "Message",
+    "SharedAction",
+    "check_message",
+    "decode",
+    "encode",
+    "pack_sync",
+    "quote",
+    "unpack_sync",
+]
+
+Message: TypeAlias = list[Any]
+"""A decoded message: its name, then its fields."""
+
+MAX_DEPTH = 200
+"""How deep lists and objects in a message may be nested. Python's own limit depends on the caller,
+so what one function could read another could fail to write.
+"""
+
+MAX_SAFE = 2**53 - 1
+MAX_TIME = 10**15 - 1  # As in an action's id.
+QUOTED = 300
+META_KEYS = frozenset({"id", "time", "subprotocol"})
+
+
+class SharedAction(dict[str, Any]):
+    """An action with its JSON text, so that it is serialised once for all connections that it
+    leaves by. It must not be changed.
+
+    Raises TypeError or ValueError when the action has no JSON form.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, action: Action) -> None:
+        super().__init__(action)
+        self.json = to_json(action)
+
+
+def decode(text: str | bytes) -> Message:
+    """Read a message. Raises LoguxError `wrong-format` for what is not UTF-8, not JSON, or not an
+    array, and for numbers that JSON cannot hold.
+    """
+    try:
+        message = _decoder.decode(text if isinstance(text, str) else text.decode())
+    except (ValueError, RecursionError):
+        raise LoguxError("wrong-format", _cut(text)) from None
+    if not isinstance(message, list):
+        raise LoguxError("wrong-format", _cut(text))
+    return message
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def encode(message: Message) -> str:
+    """Write a message as JSON. Raises TypeError or ValueError when it has no JSON form."""
+    if message[0] != "sync":
+        return to_json(message)
+    items = [item.json if type(item) is SharedAction else to_json(item) for item in message]
+    return f"[{','.join(items)}]"
+
+
+def pack_sync(
+    added: int, entries: Iterable[Entry], base_time: int, local_node_id: str, subprotocol: int
+) -> Message:
+    """Make the `sync` message of these entries, oldest first.
+
+    `added` is the largest number among them in this log, `base_time` (ms) the connection's,
+    `subprotocol` the one that this side has told the other and that need not be repeated.
+    """
+    message: Message = ["sync", added]
+    for action, meta in entries:
+        node_id = meta.id.split(" ")[1]
+        _, _, counter, ms = meta.key
+        shift = ms - base_time
+        id: int | list[Any]
+        if node_id != local_node_id:
+            id = [shift, node_id, counter]
+        elif counter:
+            id = [shift, counter]
+        else:
+            id = shift
+        packed = {"id": id, "time": meta.time - base_time}
+        if meta.subprotocol is not None and meta.subprotocol != subprotocol:
+            packed["subprotocol"] = meta.subprotocol
+        message += (action, packed)
+    return message
+
+
+def unpack_sync(message: Message, base_time: int, remote_node_id: str) -> list[Entry]:
+    """The entries of a checked `sync` message. Raises LoguxError `wrong-format` for a time out of
+    range.
+
+    Their meta has `id`, `time` and, if it was sent, `subprotocol`. Nothing else may travel: what
+    came nevertheless is not obeyed, but kept as the dict `meta.unknown`, so that it can be refused.
+    """
+    entries: list[Entry] = []
+    for place in range(2, len(message), 2):
+        packed = message[place + 1]
+        time = packed["time"] + base_time
+        match packed["id"]:
+            case [shift, node_id, counter]:
+                pass
+            case [shift, counter]:
+                node_id = remote_node_id
+            case shift:
+                node_id, counter = remote_node_id, 0
+        ms = shift + base_time
+        if not (0 <= ms <= MAX_TIME and 0 <= time <= MAX_TIME):
+            raise LoguxError("wrong-format", quote(packed))
+        key = (time, node_key(node_id), counter, ms)
+        meta = Meta(f"{ms} {node_id} {counter}", time, key=key)
+        meta.subprotocol = packed.get("subprotocol")
+        if len(packed) > 2 and not META_KEYS.issuperset(packed):
+            meta.unknown = {key: packed[key] for key in packed if key not in META_KEYS}
+        entries.append((message[place], meta))
+    return entries
+
+
+def check_message(message: object) -> None:
+    """Raise LoguxError `wrong-format` or `unknown-message` unless it is a message of the protocol,
+    every field in its shape.
+    """
+    if not isinstance(message, list) or not message or not isinstance(message[0], str):
+        raise LoguxError("wrong-format", quote(message))
+    check = _CHECKS.get(message[0])
+    if check is None:
+        raise LoguxError("unknown-message", _cut(message[0]))
+    if not check(message):
+        raise LoguxError("wrong-format", quote(message))
+
+
+def quote(message: object) -> str:
+    """The beginning of a message as text, for an error about it."""
+    try:
+        return _cut(to_json(message))
+    except (TypeError, ValueError, RecursionError):
+        return f"<{type(message).__name__}>"
+
+
+def _cut(text: str | bytes) -> str:
+    start = text[: QUOTED + 1]
+    if isinstance(start, bytes):
+        start = start.decode(errors="replace")
+    return start if len(start) <= QUOTED else f"{start[:QUOTED]}…"
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SAFE
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is int and -MAX_TIME <= value <= MAX_TIME
+
+
+def _is_counter(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_TIME
+
+
+def _is_node_id(value: object) -> bool:
+    if not isinstance(value, str) or not value or " " in value:
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _is_shallow(value: Any, levels: int = MAX_DEPTH) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    if levels == 0:
+        return False
+    for item in value:
+        if isinstance(item, dict | list) and not _is_shallow(item, levels - 1):
+            return False
+    return True
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict) and _is_shallow(value)
+
+
+def _is_meta(meta: object) -> bool:
+    if not isinstance(meta, dict) or not _is_time(meta.get("time")):
+        return False
+    if "subprotocol" in meta and not _is_count(meta["subprotocol"]):
+        return False
+    if len(meta) > 2 and not _is_shallow(meta):
+        return False
+    match meta.get("id"):
+        case [shift, node_id, counter]:
+            return _is_time(shift) and _is_node_id(node_id) and _is_counter(counter)
+        case [shift, counter]:
+            return _is_time(shift) and _is_counter(counter)
+        case shift:
+            return _is_time(shift)
+
+
+def _is_sync(message: Message) -> bool:
+    if len(message) < 2 or len(message) % 2 or not _is_count(message[1]):
+        return False
+    for place in range(2, len(message), 2):
+        action = message[place]
+        if not isinstance(action, dict) or not isinstance(action.get("type"), str):
+            return False
+        if not _is_shallow(action) or not _is_meta(message[place + 1]):
+            return False
+    return True
+
+
+def _is_greeting(message: Message, is_third: Callable[[object], bool]) -> bool:
+    if not 4 <= len(message) <= 5:
+        return False
+    options = message[4] if len(message) == 5 else {}
+    return (
+        _is_count(message[1])
+        and _is_node_id(message[2])
+        and is_third(message[3])
+        and _is_object(options)
+        and isinstance(options.get("token", ""), str)
+        and _is_count(options.get("subprotocol", 0))
+    )
+
+
+def _is_times(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_counter, value))
+
+
+def _is_number(message: Message) -> bool:
+    return len(message) == 2 and _is_count(message[1])
+
+
+_CHECKS: dict[str, Callable[[Message], bool]] = {
+    "connect": lambda message: _is_greeting(message, _is_count),
+    "connected": lambda message: _is_greeting(message, _is_times),
+    "sync": _is_sync,
+    "synced": _is_number,
+    "ping": _is_number,
+    "pong": _is_number,
+    "headers": lambda message: len(message) == 2 and _is_object(message[1]),
+    "error": lambda message: (
+        2 <= len(message) <= 3 and isinstance(message[1], str) and _is_shallow(message)
+    ),
+    "debug": lambda message: (
+        len(message) == 3 and message[1] == "error" and isinstance(message[2], str)
+    ),
+}

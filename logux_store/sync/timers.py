@@ -1,0 +1,97 @@
+"""The two timers of a node: how long an answer may take, and when to ask whether anybody is there.
+
+Each is one timer of the running loop at most, however many messages pass: it is not moved at every
+message, but looks, when it goes off, whether it was meant. Without a duration nothing is scheduled
+and no loop is needed. A cleared timer does not go off.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+__all__ = ["Deadlines", "Idle"]
+
+
+class Deadlines:
+    """Answers that are awaited, the oldest first, each within `seconds` of its `start`; `expired`
+    is called, once, when one does not come, and all are forgotten then.
+    """
+
+    __slots__ = ("_due", "_expired", "_seconds", "_timer")
+
+    def __init__(self, seconds: float | None, expired: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._expired = expired
+        self._due: deque[float] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Await one more answer."""
+        if self._seconds is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._due.append(loop.time() + self._seconds)
+        if self._timer is None:
+            self._timer = loop.call_at(self._due[0], self._check)
+
+    def end(self) -> None:
+        """The answer that was awaited longest has come."""
+        if self._due:
+            self._due.popleft()
+
+    def clear(self) -> None:
+        """Await nothing any more."""
+        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        timer, self._timer = self._timer, None
+        if not self._due or timer is None:
+            return
+        if self._due[0] > timer.when():
+            self._timer = asyncio.get_running_loop().call_at(self._due[0], self._check)
+            return
+        self.clear()
+        self._expired()
+
+
+class Idle:
+    """Calls `quiet` whenever `seconds` have passed since the last `touch`."""
+
+    __slots__ = ("_last", "_quiet", "_seconds", "_timer")
+
+    def __init__(self, seconds: float | None, quiet: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._quiet = quiet
+        self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def touch(self) -> None:
+        """Something has happened now."""
+        if self._seconds is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._last = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_at(self._last + self._seconds, self._check)
+
+    def clear(self) -> None:
+        """Stop until the next `touch`."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is None or self._seconds is None:
+            return
+        due = self._last + self._seconds
+        quiet = due <= timer.when()
+        if quiet:
+            self._last = due = timer.when()
+            due += self._seconds
+        self._timer = asyncio.get_running_loop().call_at(due, self._check)
+        if quiet:
+            self._quiet()
