@@ -5,11 +5,13 @@ parts the client id. The order of two actions is that of the protocol: time, the
 counter, then the time in the id. It is kept as one tuple per action, `OrderKey`, that Python
 compares by itself.
 
-Invariant: two keys compare as `@logux/core` compares the actions, so node ids compare by UTF-16
-code unit.
+Invariants: two keys compare as `@logux/core` compares the actions, so node ids compare by UTF-16
+code unit; an action id has one spelling only, so two ids never have the same key; its numbers are
+exact in JavaScript as well.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias
@@ -88,10 +90,15 @@ def node_key(node_id: str) -> str:
     """A string that compares, in Python, as JavaScript compares the node id.
 
     JavaScript compares UTF-16 code units, Python code points; they differ only beyond U+FFFF,
-    where each character is replaced by its two surrogates.
+    where each character is replaced by its two surrogates. Raises ValueError for a node id with a
+    lone surrogate: it is no text, and cannot be sent.
     """
-    if node_id.isascii() or max(node_id) <= "\uffff":
+    if node_id.isascii():
         return node_id
+    try:
+        node_id.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{node_id!r} is not a node id; it has half a character") from None
     return "".join(
         char
         if char <= "\uffff"
@@ -103,18 +110,22 @@ def node_key(node_id: str) -> str:
 def order_key(id: str, time: int) -> OrderKey:
     """The place of the action with this id and `meta.time` (ms) in the order.
 
-    Raises ValueError when the id is not `"<ms> <node id> <counter>"`.
+    Raises ValueError when the id is not `"<ms> <node id> <counter>"`, TypeError when it is not a
+    string or the time not an integer.
     """
-    try:
-        id_text, node_id, counter_text = id.split(" ")
-        id_ms, counter = int(id_text), int(counter_text)
-    except ValueError:
-        id_ms = counter = -1
-        node_id = ""
-    # Two spellings of one id would be one key for two actions, so only the plain one is an id.
-    if id != f"{id_ms} {node_id} {counter}" or not node_id:
+    if not isinstance(id, str):
+        raise TypeError(f"an action id is a string, not {id!r}")
+    match = _action_id(id)
+    if match is None:
         raise ValueError(f"{id!r} is not an action id; it has the form '<ms> <node id> <counter>'")
-    return (time, node_key(node_id), counter, id_ms)
+    if type(time) is not int:
+        raise TypeError(f"meta.time is an integer of milliseconds, not {time!r}")
+    id_ms, node_id, counter = match.groups()
+    return (time, node_key(node_id), int(counter), int(id_ms))
+
+
+# Up to 15 digits: a JavaScript number holds them exactly, and they last until the year 33658.
+_action_id = re.compile(r"(0|[1-9][0-9]{0,14}) ([^ ]+) (0|[1-9][0-9]{0,14})").fullmatch
 
 
 def is_first_older(first: Timed | str | None, second: Timed | str | None) -> bool:
@@ -138,6 +149,7 @@ def validate_node_id(node_id: object) -> str:
         raise TypeError(f"a node id is a string, not {node_id!r}")
     if not node_id or " " in node_id:
         raise ValueError(f"a node id is not empty and has no space; got {node_id!r}")
+    node_key(node_id)
     return node_id
 
 

@@ -4,8 +4,9 @@ Every key is an attribute. The keys that each entry has are slots; the others ar
 sets them, and those that the library itself uses read as None until then. Unknown keys are kept
 and readable too.
 
-Invariants: `id` never changes; `key` is the order key of `id` and `time`, computed once, when the
-log takes the entry; only `id`, `time` and `subprotocol` travel to other nodes.
+Invariants: `id` never changes; `key` is the order key of `id` and `time`, computed when the meta is
+made; only `id`, `time` and `subprotocol` travel to other nodes. Once a log keeps the entry, its
+meta is changed through the log, which has it in lists by time, reason and index.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +15,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from logux_store.actions import Action
 from logux_store.ids import OrderKey, order_key
 
-__all__ = ["Entry", "Meta"]
+__all__ = ["Entry", "Meta", "check_keys"]
 
-_SLOTS = ("id", "time", "added", "reasons", "subprotocol", "tab", "sync")
+_SLOTS = (
+    "id",
+    "time",
+    "added",
+    "reasons",
+    "subprotocol",
+    "tab",
+    "sync",
+    "indexes",
+    "keep_last",
+)
 
 
 class Meta:
@@ -24,10 +35,15 @@ class Meta:
 
     `id` and `time` (ms, in the server's clock) place it in the order, `added` is its number in
     this log (0 until it is added), `reasons` why the log keeps it, `subprotocol` the application's
-    version that made it, `tab` the only tab that may see it, `sync` whether it is for the server.
+    version that made it, `tab` the only tab that may see it, `sync` whether it is for the server,
+    `indexes` the lists in which it can be found, `keep_last` the reason that only this action of
+    the older ones has.
+
+    `others` are further keys. Raises ValueError for a wrong id, and for a key with the name of a
+    method; TypeError for a time that is no integer and for reasons that are one string.
     """
 
-    __slots__ = ("__dict__", "added", "id", "key", "reasons", "subprotocol", "sync", "tab", "time")
+    __slots__ = ("__dict__", "key", *_SLOTS)
 
     id: str
     time: int
@@ -36,11 +52,11 @@ class Meta:
     subprotocol: int | None
     tab: str | None
     sync: bool
+    indexes: list[str] | None
+    keep_last: str | None
     key: OrderKey
 
     # Class attributes stand for the keys that most entries lack: they cost an entry nothing.
-    indexes: list[str] | None = None
-    keep_last: str | None = None
     no_auto_reason: bool | None = None
     dispatch: bool | None = None
     resubscribe: bool | None = None
@@ -58,32 +74,44 @@ class Meta:
 
     def __init__(
         self,
+        /,
         id: str,
         time: int,
         reasons: Iterable[str] = (),
-        *,
         key: OrderKey | None = None,
-        added: int = 0,
-        subprotocol: int | None = None,
-        tab: str | None = None,
-        sync: bool = False,
         **others: Any,
     ) -> None:
+        # One is made for each action: `key` saves whoever has it already a third of the time, and
+        # most of the slots are not arguments because each of those costs every call.
+        if key is None:
+            key = order_key(id, time)
+        elif type(key) is not tuple:
+            check_keys(["key"])
         self.id = id
         self.time = time
-        self.added = added
+        self.key = key
+        if isinstance(reasons, str):
+            raise TypeError(f"meta.reasons is a list of strings, not {reasons!r}")
         self.reasons = [*reasons]
-        self.subprotocol = subprotocol
-        self.tab = tab
-        self.sync = sync
-        self.key = order_key(id, time) if key is None else key
+        self.added = 0
+        self.subprotocol = None
+        self.tab = None
+        self.sync = False
+        self.indexes = None
+        self.keep_last = None
         if others:
-            self.__dict__.update(others)
+            self.update(others)
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set several keys at once; ValueError, with none set, if one has the name of a method."""
+        check_keys(values)
+        for name, value in values.items():
+            setattr(self, name, value)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a key, or `default` when nobody set it."""
@@ -121,6 +149,15 @@ class Meta:
     def __repr__(self) -> str:
         return f"Meta({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
+
+def check_keys(names: Iterable[str]) -> None:
+    """Raise ValueError if a key of meta cannot have one of these names."""
+    for name in names:
+        if name in _RESERVED:
+            raise ValueError(f"meta.{name} is taken; choose another name for this key")
+
+
+_RESERVED = frozenset(n for n in dir(Meta) if n[:2] == "__" or callable(getattr(Meta, n))) | {"key"}
 
 Entry: TypeAlias = tuple[Action, Meta]
 """An action and its meta, as the log keeps them."""

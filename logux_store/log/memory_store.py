@@ -2,59 +2,85 @@
 
 Invariants: an entry is in `_created`, in `_added` and in `_by_id`, and for each of its indexes and
 reasons in that index's and that reason's entries. So a reason can be taken off the oldest entries
-without looking at those that are kept for other reasons.
+without looking at those that are kept for other reasons. No index and no reason has an empty list.
 """
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from logux_store.actions import Action
-from logux_store.ids import OrderKey, Timed, is_first_older, order_key, parse_id
+from logux_store.ids import OrderKey, Timed, order_key, parse_id
 from logux_store.log.sorted_entries import SortedEntries
-from logux_store.log.store import REMEMBERED_PER_CLIENT, LastSynced, Order
+from logux_store.log.store import REMEMBERED, REMEMBERED_PER_CLIENT, LastSynced, Order
 from logux_store.meta import Entry, Meta
 
 __all__ = ["MemoryStore"]
+
+K = TypeVar("K", int, OrderKey)
+
+Groups: TypeAlias = defaultdict[str, SortedEntries[K]]
 
 
 class MemoryStore:
     """A `LogStore` that lives as long as the process.
 
-    `remembered` bounds the ids of processed actions per client id.
+    `remembered_per_client` and `remembered` bound the ids of processed actions: of one client id,
+    and of all together. When all are too many, those of the client that was not heard of for the
+    longest time go.
     """
 
-    def __init__(self, *, remembered: int = REMEMBERED_PER_CLIENT) -> None:
-        self._remembered_per_client = remembered
-        self.clean()
-
-    def clean(self) -> None:
+    def __init__(
+        self,
+        *,
+        remembered_per_client: int = REMEMBERED_PER_CLIENT,
+        remembered: int = REMEMBERED,
+    ) -> None:
         self._by_id: dict[str, Entry] = {}
         self._created: SortedEntries[OrderKey] = SortedEntries()
         self._added: SortedEntries[int] = SortedEntries()
-        self._index_created: dict[str, SortedEntries[OrderKey]] = {}
-        self._index_added: dict[str, SortedEntries[int]] = {}
-        self._reasons: dict[str, SortedEntries[int]] = {}
-        self._remembered: dict[str, dict[str, None]] = {}
+        self._index_created: Groups[OrderKey] = defaultdict(SortedEntries)
+        self._index_added: Groups[int] = defaultdict(SortedEntries)
+        self._reasons: Groups[int] = defaultdict(SortedEntries)
         self._last_added = 0
         self._last_synced = LastSynced(0, 0)
+        # By client id, the one that was heard of last at the end; then by action id, in order.
+        self._remembered: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
+        self._remembered_count = 0
+        self._remembered_per_client = remembered_per_client
+        self._remembered_limit = remembered
+
+    def clean(self) -> None:
+        # The lists are emptied, not replaced: somebody may be iterating over them.
+        for entries in (self._created, *self._index_created.values()):
+            entries.clear()
+        for added in (self._added, *self._index_added.values()):
+            added.clear()
+        for groups in (self._by_id, self._index_created, self._index_added, self._reasons):
+            groups.clear()
+        self._last_added = 0
+        self._last_synced = LastSynced(0, 0)
+        self._remembered.clear()
+        self._remembered_count = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def add(self, action: Action, meta: Meta) -> bool:
-        if meta.id in self._by_id:
+        id = meta.id
+        if id in self._by_id:
             return False
-        self._last_added += 1
-        added = meta.added = self._last_added
+        added = self._last_added = meta.added = self._last_added + 1
         entry = (action, meta)
-        self._by_id[meta.id] = entry
+        self._by_id[id] = entry
         self._created.add(meta.key, entry)
-        self._added.add(added, entry)
-        for index in meta.indexes or ():
-            self._index_created.setdefault(index, SortedEntries()).add(meta.key, entry)
-            self._index_added.setdefault(index, SortedEntries()).add(added, entry)
+        self._added.append(added, entry)
         for reason in meta.reasons:
-            self._add_reason(reason, entry)
+            self._reasons[reason].append(added, entry)
+        if meta.indexes:
+            for index in meta.indexes:
+                self._index_created[index].add(meta.key, entry)
+                self._index_added[index].append(added, entry)
         return True
 
     def by_id(self, id: str) -> Entry | None:
@@ -67,11 +93,11 @@ class MemoryStore:
         meta = entry[1]
         if "reasons" in diff:
             for reason in meta.reasons:
-                self._remove_from(self._reasons, reason, meta.added)
+                remove_from(self._reasons, reason, [meta.added])
             for reason in diff["reasons"]:
-                self._add_reason(reason, entry)
-        for name, value in diff.items():
-            setattr(meta, name, [*value] if name == "reasons" else value)
+                self._reasons[reason].add(meta.added, entry)
+            diff = {**diff, "reasons": [*diff["reasons"]]}
+        meta.update(diff)
         return True
 
     def set_time(self, id: str, time: int) -> tuple[OrderKey, Entry] | None:
@@ -88,17 +114,12 @@ class MemoryStore:
         return old, entry
 
     def remove(self, id: str) -> Entry | None:
-        entry = self._by_id.pop(id, None)
+        entry = self._by_id.get(id)
         if entry is None:
             return None
-        meta = entry[1]
-        self._created.remove(meta.key)
-        self._added.remove(meta.added)
-        for index in meta.indexes or ():
-            self._remove_from(self._index_created, index, meta.key)
-            self._remove_from(self._index_added, index, meta.added)
-        for reason in meta.reasons:
-            self._remove_from(self._reasons, reason, meta.added)
+        for reason in entry[1].reasons:
+            remove_from(self._reasons, reason, [entry[1].added])
+        self._drop([entry])
         return entry
 
     def remove_reason(
@@ -111,32 +132,31 @@ class MemoryStore:
         min_added: int | None = None,
         max_added: int | None = None,
     ) -> list[Entry]:
-        candidates: Iterator[Entry]
         if id is not None:
-            found = self._by_id.get(id)
-            candidates = iter(() if found is None else (found,))
-        elif reason in self._reasons:
-            candidates = self._reasons[reason].ascending(min_added and min_added - 1)
-        else:
+            entry = self._by_id.get(id)
+            if entry is None:
+                return []
+            added = entry[1].added
+            min_added = added if min_added is None else max(min_added, added)
+            max_added = added if max_added is None else min(max_added, added)
+        group = self._reasons.get(reason)
+        if group is None:
             return []
-        removed: list[Entry] = []
-        for entry in candidates:
-            meta = entry[1]
-            if max_added is not None and meta.added > max_added:
-                break
-            if (
-                reason not in meta.reasons
-                or (min_added is not None and meta.added < min_added)
-                or (older_than is not None and not is_first_older(meta, older_than))
-                or (younger_than is not None and not is_first_older(younger_than, meta))
-            ):
-                continue
-            if len(meta.reasons) == 1:
-                self.remove(meta.id)
+        found = group.between(min_added, max_added)
+        if older_than is not None:
+            end = order_key(older_than.id, older_than.time)
+            found = [entry for entry in found if entry[1].key < end]
+        if younger_than is not None:
+            start = order_key(younger_than.id, younger_than.time)
+            found = [entry for entry in found if entry[1].key > start]
+        removed = []
+        for entry in found:
+            reasons = entry[1].reasons
+            reasons.remove(reason)
+            if not reasons:
                 removed.append(entry)
-            else:
-                self._remove_from(self._reasons, reason, meta.added)
-            meta.reasons.remove(reason)
+        remove_from(self._reasons, reason, [meta.added for _, meta in found])
+        self._drop(removed)
         return removed
 
     def entries(
@@ -166,12 +186,18 @@ class MemoryStore:
         )
 
     def remember(self, id: str) -> bool:
-        ids = self._remembered.setdefault(parse_id(id).client_id, {})
+        clients = self._remembered
+        client_id = parse_id(id).client_id
+        ids = clients.setdefault(client_id, OrderedDict())
+        clients.move_to_end(client_id)
         if id in ids:
             return False
         ids[id] = None
+        self._remembered_count += 1
         if len(ids) > self._remembered_per_client:
-            del ids[next(iter(ids))]
+            self._forget_one(client_id)
+        elif self._remembered_count > self._remembered_limit:
+            self._forget_one(next(iter(clients)))
         return True
 
     def remembers(self, id: str) -> bool:
@@ -180,15 +206,30 @@ class MemoryStore:
     def when_durable(self, callback: Callable[[], None]) -> None:
         callback()
 
-    def _add_reason(self, reason: str, entry: Entry) -> None:
-        entries = self._reasons.get(reason)
-        if entries is None:
-            entries = self._reasons[reason] = SortedEntries()
-        entries.add(entry[1].added, entry)
+    def _drop(self, entries: list[Entry]) -> None:
+        """Forget entries that are in no reason's list any more."""
+        by_index: defaultdict[str, list[Meta]] = defaultdict(list)
+        for _, meta in entries:
+            del self._by_id[meta.id]
+            for index in meta.indexes or ():
+                by_index[index].append(meta)
+        self._created.remove_all([meta.key for _, meta in entries])
+        self._added.remove_all([meta.added for _, meta in entries])
+        for index, metas in by_index.items():
+            remove_from(self._index_created, index, [meta.key for meta in metas])
+            remove_from(self._index_added, index, [meta.added for meta in metas])
 
-    @staticmethod
-    def _remove_from(groups: dict[str, Any], name: str, key: Any) -> None:
-        entries = groups[name]
-        entries.remove(key)
-        if not entries:
-            del groups[name]
+    def _forget_one(self, client_id: str) -> None:
+        ids = self._remembered[client_id]
+        ids.popitem(last=False)
+        self._remembered_count -= 1
+        if not ids:
+            del self._remembered[client_id]
+
+
+def remove_from(groups: Groups[K], name: str, keys: list[K]) -> None:
+    """Remove entries from one group, and the group if that was the last of it."""
+    group = groups[name]
+    group.remove_all(keys)
+    if not group:
+        del groups[name]

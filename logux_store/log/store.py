@@ -12,7 +12,7 @@ from logux_store.actions import Action
 from logux_store.ids import OrderKey, Timed
 from logux_store.meta import Entry, Meta
 
-__all__ = ["REMEMBERED_PER_CLIENT", "LastSynced", "LogStore", "Order"]
+__all__ = ["REMEMBERED", "REMEMBERED_PER_CLIENT", "LastSynced", "LogStore", "Order"]
 
 Order: TypeAlias = Literal["created", "added"]
 """`created` is the order of actions in time, the same on every node; `added` that of their arrival
@@ -21,6 +21,11 @@ here.
 
 REMEMBERED_PER_CLIENT = 1000
 """How many ids of processed actions a store remembers for each client id unless told otherwise."""
+
+REMEMBERED = 100_000
+"""How many it remembers for all clients together, so that clients which never come back do not fill
+the memory.
+"""
 
 
 class LastSynced(NamedTuple):
@@ -35,6 +40,9 @@ class LastSynced(NamedTuple):
 class LogStore(Protocol):
     """Keeps entries in both orders. Implementations may assume that one process and one thread use
     them, unless they say otherwise.
+
+    They may also rely on what `Log` has checked: metas have a proper id, an integer time, and
+    reasons and indexes that are lists of different strings.
     """
 
     def add(self, action: Action, meta: Meta) -> bool:
@@ -52,7 +60,10 @@ class LogStore(Protocol):
         ...
 
     def set_time(self, id: str, time: int) -> tuple[OrderKey, Entry] | None:
-        """Move an entry to another time (ms); `added` stays. Returns its old key, and the entry."""
+        """Move an entry to another time (ms); `added` stays. Returns its old key, and the entry.
+
+        Raises TypeError, with nothing changed, for a time that is no integer.
+        """
         ...
 
     def remove(self, id: str) -> Entry | None:
@@ -69,22 +80,32 @@ class LogStore(Protocol):
         min_added: int | None = None,
         max_added: int | None = None,
     ) -> list[Entry]:
-        """Take a reason off every entry that meets all criteria; returns those left with none, now
-        removed.
+        """Take a reason off every entry that meets all criteria.
+
+        `older_than` and `younger_than` do not include the action itself, `min_added` and
+        `max_added` do. Returns the entries left with no reason, now removed, in the order in which
+        they were added.
         """
         ...
 
     def entries(
         self, order: Order = "created", *, index: str | None = None, newest_first: bool = False
     ) -> Iterator[Entry]:
-        """Iterate lazily, oldest first unless asked otherwise; the log may change meanwhile."""
+        """Iterate lazily, oldest first unless asked otherwise; the store may change meanwhile.
+
+        An entry that is there from the beginning to the end comes once, one that is removed before
+        its turn does not come. One that is added or moved meanwhile may come or not. Raises
+        ValueError for an unknown order.
+        """
         ...
 
     def last_added(self) -> int:
         """The largest `added` ever given; 0 for a new store."""
         ...
 
-    def last_synced(self) -> LastSynced: ...
+    def last_synced(self) -> LastSynced:
+        """What `set_last_synced` was told; zeros for a new store."""
+        ...
 
     def set_last_synced(self, *, sent: int | None = None, received: int | None = None) -> None:
         """Set either number, or both."""
@@ -94,7 +115,8 @@ class LogStore(Protocol):
         """Remember that the action was processed, though the log may not keep it; False if that
         was known.
 
-        Bounded: of each client id's actions the ones remembered last stay.
+        Bounded: of each client id's actions the ones remembered last stay, and of all clients'
+        those of the clients that were heard of last.
         """
         ...
 
@@ -109,5 +131,5 @@ class LogStore(Protocol):
         ...
 
     def clean(self) -> None:
-        """Forget everything."""
+        """Forget everything, as if the store were new."""
         ...
