@@ -1,0 +1,1 @@
+"""The Logux server: authentication, types of actions, channels, HTTP pages and the command line."""

@@ -1,0 +1,133 @@
+"""What a client is told about its actions: `logux/processed` and `logux/undo`.
+
+A client keeps an action until it is answered, and may send it again when the acknowledgement or
+the answer was lost. So the server knows for each action that it has processed how that ended: by
+the action's status if the log has kept it, else by the log store's memory of ids.
+
+Answers for a client that is away, or that goes away before it has confirmed them, wait for it in
+memory.
+
+Invariant: an action that was once accepted is never processed again, as long as the memory holds;
+its answer can be given again.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from logux_store.actions import Action
+from logux_store.ids import parse_id
+from logux_store.meta import Entry, Meta
+from logux_store.server.queue import PROCESSING, Job, is_kept
+from logux_store.server.resend import ADDRESSES
+
+if TYPE_CHECKING:
+    from logux_store.server.base_server import BaseServer
+
+__all__ = ["ANSWERS_PER_CLIENT", "Answers"]
+
+# Of one client, and how many clients' answers are kept; the oldest go first.
+ANSWERS_PER_CLIENT = 1000
+CLIENTS = 10_000
+
+
+class Answers:
+    """Gives answers and remembers them."""
+
+    __slots__ = ("_server", "_waiting")
+
+    def __init__(self, server: "BaseServer") -> None:
+        self._server = server
+        self._waiting: dict[str, list[Entry]] = {}
+
+    def settle(self, job: Job) -> None:
+        """An accepted action is done with: note how it ended, answer it if nobody has, and let the
+        log drop it unless somebody wants to keep it.
+        """
+        log = self._server.log
+        meta = job.meta
+        status = "error" if job.undone else "processed"
+        if is_kept(meta):
+            log.change_meta(meta.id, status=status)
+        meta.status = status
+        if parse_id(meta.id).user_id != "server":
+            log.store.remember(undone_id(meta.id) if job.undone else meta.id)
+            if not job.undone:
+                self.processed(meta)
+        if PROCESSING in meta.reasons:
+            log.remove_reason(PROCESSING, id=meta.id)
+
+    def processed(self, meta: Meta) -> None:
+        """Tell the client that its action is processed."""
+        self._give(parse_id(meta.id).client_id, {"type": "logux/processed", "id": meta.id})
+
+    def undo(
+        self, action: Action, meta: Meta, reason: str, extra: Mapping[str, Any]
+    ) -> Meta | None:
+        """Tell all who got an action that it is undone, and the client that sent it."""
+        user_id, client_id, _ = parse_id(meta.id)
+        keys: dict[str, Any] = {
+            name: [*values] for name in ADDRESSES if (values := getattr(meta, name))
+        }
+        keys["reasons"] = [kept for kept in meta.reasons if kept != PROCESSING]
+        answer = {**extra, **undo_action(action, meta, reason)}
+        if user_id == "server":
+            return self._server.log.add(answer, status="processed", **keys)
+        if client_id not in keys.get("clients", ()):
+            keys.setdefault("clients", []).append(client_id)
+        return self._give(client_id, answer, **keys)
+
+    def undo_back(self, client_id: str, action: Action, meta: Meta, reason: str) -> None:
+        """Tell one client, and nobody else, that an action is undone."""
+        self._give(client_id, undo_action(action, meta, reason))
+
+    def repeat(self, action: Action, meta: Meta) -> bool:
+        """Answer an action once more, if it was processed before; False if it was not."""
+        log = self._server.log
+        entry = log.by_id(meta.id)
+        if entry is not None:
+            undone = entry[1].status == "error"
+        else:
+            undone = log.store.remembers(undone_id(meta.id))
+            if not undone and not log.store.remembers(meta.id):
+                return False
+        if undone:
+            self.undo_back(parse_id(meta.id).client_id, action, meta, "error")
+        else:
+            self.processed(meta)
+        return True
+
+    def _give(self, client_id: str, answer: Action, **keys: Any) -> Meta | None:
+        keys.setdefault("clients", [client_id])
+        meta = self._server.log.add(answer, status="processed", **keys)
+        if meta is not None and not meta.reasons:
+            client = self._server.client_ids.get(client_id)
+            if client is None:
+                self.keep(client_id, [(answer, meta)])
+            else:
+                client.unconfirmed.append((answer, meta))
+        return meta
+
+    def keep(self, client_id: str, answers: list[Entry]) -> None:
+        """Keep answers that did not reach a client until it is back."""
+        waiting = self._waiting.pop(client_id, [])
+        # The client that went away last is forgotten last.
+        self._waiting[client_id] = [*waiting, *answers][-ANSWERS_PER_CLIENT:]
+        if len(self._waiting) > CLIENTS:
+            del self._waiting[next(iter(self._waiting))]
+
+    def take(self, client_id: str) -> list[Entry]:
+        """The answers that waited for a client that is back now."""
+        return self._waiting.pop(client_id, [])
+
+
+def undo_action(action: Action, meta: Meta, reason: str) -> Action:
+    """The action that undoes another one."""
+    return {"type": "logux/undo", "id": meta.id, "action": action, "reason": reason}
+
+
+def undone_id(id: str) -> str:
+    """What the store remembers for an undone action: an id of the same client that no action has,
+    since counters are not negative.
+    """
+    ms, node_id, counter = id.split(" ")
+    return f"{ms} {node_id} -{int(counter) + 1}"

@@ -1,0 +1,67 @@
+"""How an action goes through callbacks that may be plain or async, without a task for plain ones.
+
+The steps of processing are coroutines. `Flow.start` runs such a coroutine at once, in the caller's
+turn, until a callback gives something to wait for; only then the rest becomes a task. So an action
+whose callbacks are plain functions is processed when `start` returns, and costs no task, while a
+callback that waits runs in a task of its own from its first line on, as asyncio's timeouts and task
+groups need it.
+
+Invariant: what is awaited inside these coroutines goes through `Flow.settled` or `Flow.to_task`
+first.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Generator
+from types import coroutine
+from typing import Any, TypeVar, cast
+
+__all__ = ["Flow"]
+
+T = TypeVar("T")
+
+
+@coroutine
+def _step_aside() -> Generator[None, None, None]:
+    yield
+
+
+@coroutine
+def _rest_of(started: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
+    # A coroutine that was started cannot be awaited, but a generator can go on with it.
+    yield from started
+
+
+class Flow:
+    """Runs coroutines at once as far as they come, and keeps the tasks of those that wait."""
+
+    __slots__ = ("_at_once", "tasks")
+
+    def __init__(self) -> None:
+        self._at_once = False
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Run `steps` now; if they have to wait for something, let a task do the rest."""
+        outer, self._at_once = self._at_once, True
+        try:
+            steps.send(None)
+        except StopIteration:
+            return
+        finally:
+            self._at_once = outer
+        task = asyncio.get_running_loop().create_task(_rest_of(steps))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def to_task(self) -> None:
+        """Make sure that what follows runs in a task."""
+        if self._at_once:
+            await _step_aside()
+
+    async def settled(self, value: T | Awaitable[T]) -> T:
+        """The value, or what the awaitable gives."""
+        if hasattr(value, "__await__"):
+            if self._at_once:
+                await _step_aside()
+            return await cast(Awaitable[T], value)
+        return value

@@ -1,0 +1,138 @@
+"""What a client sends, from the `sync` message to its place in a queue.
+
+A client may speak only for its own client id, may set nothing of meta but id, time and
+subprotocol, and may not come from the far future. What the log or its memory of processed actions
+knows already is answered again, not done again.
+
+Invariant: each `sync` that is taken is acknowledged once, when all its actions are durably accepted
+or refused.
+"""
+
+from typing import TYPE_CHECKING
+
+from logux_store.actions import Action
+from logux_store.errors import LoguxError
+from logux_store.ids import id_time, order_key, parse_id
+from logux_store.meta import Entry, Meta
+from logux_store.server.queue import PROCESSING, ClientQueue, Job, Queues, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logux_store.server.base_server import BaseServer
+    from logux_store.server.server_client import ServerClient
+
+__all__ = ["ALLOWED_META", "SUBSCRIPTION_TYPES", "Incoming"]
+
+ALLOWED_META = ("id", "time", "subprotocol")
+"""What of an action's meta a client may set."""
+
+SUBSCRIPTION_TYPES = frozenset({"logux/subscribe", "logux/unsubscribe"})
+
+# The last millisecond that a JavaScript Date can hold.
+MAX_ID_TIME = 8_640_000_000_000_000
+
+
+class Incoming:
+    """Takes what clients send."""
+
+    __slots__ = ("_server", "queues")
+
+    def __init__(self, server: "BaseServer") -> None:
+        self._server = server
+        self.queues = Queues(server.processing.work, server.processing.drop)
+
+    def receive(
+        self, client: "ServerClient", entries: list[Entry], acknowledge: "Callable[[], None]"
+    ) -> None:
+        """Take the entries of one `sync`, unless the client is over one of its limits."""
+        server = self._server
+        limits = server.limits
+        if server.destroying or client.destroyed:
+            return
+        if limits.entries is not None and len(entries) > limits.entries:
+            client.refuse(
+                LoguxError(
+                    "wrong-format", f"{len(entries)} actions in one sync; {limits.entries} may be"
+                )
+            )
+            return
+        if limits.queue is not None and self.queues.waiting(client.client_id) >= limits.queue:
+            client.send_debug(f"More than {limits.queue} actions wait to be processed")
+            client.disconnect("slow")
+            return
+        receipt = Receipt(len(entries), lambda: server.log.store.when_durable(acknowledge))
+        queues: dict[ClientQueue, None] = {}
+        for action, meta in entries:
+            queue = self._take(client, action, meta, receipt)
+            if queue is not None:
+                queues[queue] = None
+        for queue in queues:
+            if not queue.running:
+                server.flow.start(self.queues.run(client.client_id, queue))
+        receipt.done()
+
+    def resume(self) -> None:
+        """Process what was accepted before a restart and never finished."""
+        server = self._server
+        queues: dict[ClientQueue, str] = {}
+        for action, meta in [*server.log.entries("added")]:
+            if PROCESSING in meta.reasons and meta.status == "waiting":
+                client_id = parse_id(meta.id).client_id
+                callbacks = server.types.find(action["type"])
+                name = "main" if callbacks is None else callbacks.queue
+                queues[self.queues.add(client_id, name, Job(action, meta))] = client_id
+        for queue, client_id in queues.items():
+            server.flow.start(self.queues.run(client_id, queue))
+
+    def _take(
+        self, client: "ServerClient", action: Action, meta: Meta, receipt: Receipt
+    ) -> ClientQueue | None:
+        server = self._server
+        reason = self._forbidden(client, meta)
+        if reason is not None:
+            server.deny_back(client, action, meta, reason)
+            receipt.done()
+            return None
+        if meta.subprotocol is None:
+            meta.subprotocol = client.node.remote_subprotocol
+        if action["type"] in SUBSCRIPTION_TYPES:
+            # Subscriptions are the connection's and end with it, so they are made again.
+            name = self._channel_queue(action)
+        else:
+            job = self.queues.jobs.get(meta.id)
+            if job is not None:
+                job.receipts.append(receipt)
+                return None
+            if server.answers.repeat(action, meta):
+                receipt.done()
+                return None
+            callbacks = server.types.find(action["type"])
+            name = "main" if callbacks is None else callbacks.queue
+        job = Job(action, meta, client)
+        job.receipts.append(receipt)
+        return self.queues.add(client.client_id, name, job)
+
+    def _channel_queue(self, action: Action) -> str:
+        channel = action.get("channel")
+        found = self._server.channels.find(channel) if isinstance(channel, str) else None
+        return "main" if found is None else found[0].queue
+
+    def _forbidden(self, client: "ServerClient", meta: Meta) -> str | None:
+        """Why the client may not send this, if it may not."""
+        if parse_id(meta.id).client_id != client.client_id:
+            return f"its id is not of the client {client.client_id!r}"
+        if meta.__dict__:
+            names = ", ".join(sorted(meta.get("unknown", meta.__dict__)))
+            return f"its meta has {names}; a client sets only {', '.join(ALLOWED_META)}"
+        if not 0 <= id_time(meta.id) <= MAX_ID_TIME:
+            return "the time in its id is no date"
+        server = self._server
+        if server.limits.ahead is not None:
+            now = server.clock()
+            if meta.time > now + server.limits.ahead * 1000:
+                if server.future == "deny":
+                    return f"its time is {(meta.time - now) / 1000:.0f} seconds in the future"
+                meta.time = now
+                meta.key = order_key(meta.id, now)
+        return None

@@ -1,0 +1,102 @@
+"""What a server can be told when it is made, checked at once, and the limits that bound it.
+
+Touches nothing but the environment, and only for `LOGUX_ENV`.
+"""
+
+import os
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+from logux_store.ids import validate_user_id
+
+__all__ = ["Environment", "Limits", "environment"]
+
+Environment: TypeAlias = Literal["development", "production"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may cost a server, and what happens beyond it.
+
+    | limit | unit | when it is hit |
+    | --- | --- | --- |
+    | `message_size` | bytes | the connection is closed with the WebSocket code 1009 |
+    | `entries` | actions in one `sync` | `wrong-format` is sent and the connection closed |
+    | `queue` | actions of one client that wait | the connection is closed with nothing \
+acknowledged: the client sends them again when it is back |
+    | `waiting` | bytes that a client has yet to take | the connection is closed; the client \
+subscribes again with `since` |
+    | `held` | actions that wait for an async filter, per client | as `waiting` |
+    | `connections` | connections of one user | a further one is closed; users called \
+`anonymous` are not counted, as they are many people |
+    | `logins` | failed logins of one address | `bruteforce` is sent and the connection closed, \
+without asking the authenticator |
+    | `login_memory` | seconds | a failed login is forgotten |
+    | `unauthenticated` | seconds | a connection that has not logged in is closed |
+    | `ahead` | seconds | an action from further in the future is denied, or its time clamped |
+
+    Every one may be set to None, which means no limit.
+    """
+
+    message_size: int | None = 4_000_000
+    entries: int | None = 10_000
+    queue: int | None = 10_000
+    waiting: int | None = 4_000_000
+    held: int | None = 10_000
+    connections: int | None = 100
+    logins: int | None = 3
+    login_memory: float = 3.0
+    unauthenticated: float | None = 20.0
+    ahead: float | None = 60.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and (isinstance(value, bool) or value <= 0):
+                raise ValueError(f"Limits.{field.name} is above 0 or None, not {value!r}")
+
+
+def environment(env: str | None) -> Environment:
+    """The given environment, else that of `LOGUX_ENV`, else development."""
+    found = env or os.environ.get("LOGUX_ENV") or "development"
+    if found == "production":
+        return "production"
+    if found == "development":
+        return "development"
+    raise ValueError(f"env is 'development' or 'production', not {found!r}")
+
+
+def check_subprotocols(subprotocol: object, min_subprotocol: object) -> None:
+    """Raise TypeError or ValueError unless both are whole numbers, the second not above the
+    first.
+    """
+    for name, value in (("subprotocol", subprotocol), ("min_subprotocol", min_subprotocol)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(
+                f"{name} is the version of the application's actions, a whole number; got {value!r}"
+            )
+        if value < 0:
+            raise ValueError(f"{name} is 0 or more, not {value!r}")
+    if min_subprotocol > subprotocol:  # type: ignore[operator]
+        raise ValueError(
+            f"min_subprotocol ({min_subprotocol!r}) is above subprotocol ({subprotocol!r}): "
+            "no client could connect"
+        )
+
+
+def check_address(host: object, port: object, cert: object, key: object) -> None:
+    """Raise TypeError or ValueError unless a server can listen there."""
+    if not isinstance(host, str) or not host:
+        raise TypeError(f"host is a name or an address, not {host!r}")
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"port is a number, not {port!r}")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port is from 0 (any free one) to 65535, not {port!r}")
+    if (cert is None) != (key is None):
+        missing = "cert" if cert is None else "key"
+        raise ValueError(f"{missing} is missing: TLS needs the paths of both cert and key")
+
+
+def check_id(id: str) -> str:
+    """Return the server's own id part, or raise TypeError or ValueError."""
+    return validate_user_id(id)

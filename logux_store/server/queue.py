@@ -1,0 +1,155 @@
+"""The order in which one client's actions are processed.
+
+A client has a queue for each queue name in use, `main` unless a type or a channel says otherwise.
+The next action of a queue starts when the one before it is finished: access, resend and process
+included. When one is undone, those that wait behind it are undone as well, since they may build on
+it; what is independent belongs in another queue.
+
+Invariants: at most one action of a queue is being processed; a queue that has nothing to do does
+not exist; every job ends with its receipts done.
+"""
+
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
+
+from logux_store.actions import Action
+from logux_store.meta import Meta
+
+if TYPE_CHECKING:
+    from logux_store.server.server_client import ServerClient
+
+__all__ = ["PROCESSING", "ClientQueue", "Job", "Queues", "Receipt", "is_kept"]
+
+PROCESSING = "processing"
+"""The reason that keeps an action in the log until it is processed."""
+
+
+class Receipt:
+    """Counts what is left of one `sync` before it may be acknowledged."""
+
+    __slots__ = ("_acknowledge", "_left")
+
+    def __init__(self, entries: int, acknowledge: Callable[[], None]) -> None:
+        # One more for whoever hands out the entries, so that it ends after the last of them.
+        self._left = entries + 1
+        self._acknowledge = acknowledge
+
+    def done(self) -> None:
+        """One of the entries is accepted, or refused."""
+        self._left -= 1
+        if self._left == 0:
+            self._acknowledge()
+
+
+class Job:
+    """An action on its way through the server.
+
+    `client` is the connection that it came from, None when the server made the action itself or
+    took it up again after a restart. `accepted` says that it passed the access check and is in the
+    log, `undone` that somebody has undone it, so that it must not be answered as processed.
+    """
+
+    __slots__ = ("accepted", "action", "client", "meta", "receipts", "undone")
+
+    def __init__(self, action: Action, meta: Meta, client: "ServerClient | None" = None) -> None:
+        self.action = action
+        self.meta = meta
+        self.client = client
+        self.receipts: list[Receipt] = []
+        self.accepted = client is None
+        self.undone = False
+
+    def accept(self) -> None:
+        """The client need not send this action again."""
+        self.accepted = True
+        receipts, self.receipts = self.receipts, []
+        for receipt in receipts:
+            receipt.done()
+
+
+class ClientQueue:
+    """One queue of one client."""
+
+    __slots__ = ("name", "running", "waiting")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting: deque[Job] = deque()
+        self.running = False
+
+
+class Queues:
+    """The queues of all clients.
+
+    `work` does everything for one job; `drop` undoes a job that waited behind an undone one.
+    """
+
+    __slots__ = ("_by_client", "_drop", "_work", "jobs")
+
+    def __init__(
+        self,
+        work: Callable[[Job], Coroutine[Any, Any, None]],
+        drop: Callable[[Job], None],
+    ) -> None:
+        self._by_client: dict[str, dict[str, ClientQueue]] = {}
+        self._work = work
+        self._drop = drop
+        self.jobs: dict[str, Job] = {}
+
+    def __iter__(self) -> Iterator[ClientQueue]:
+        for queues in self._by_client.values():
+            yield from queues.values()
+
+    def waiting(self, client_id: str) -> int:
+        """How many actions of a client wait."""
+        queues = self._by_client.get(client_id)
+        return sum(len(queue.waiting) for queue in queues.values()) if queues else 0
+
+    def add(self, client_id: str, name: str, job: Job) -> ClientQueue:
+        """Put a job at the end of a queue; somebody has to `run` it, unless it is running."""
+        queues = self._by_client.setdefault(client_id, {})
+        queue = queues.get(name)
+        if queue is None:
+            queue = queues[name] = ClientQueue(name)
+        queue.waiting.append(job)
+        self.jobs[job.meta.id] = job
+        return queue
+
+    async def run(self, client_id: str, queue: ClientQueue) -> None:
+        """Do all jobs of a queue, one after the other."""
+        queue.running = True
+        waiting = queue.waiting
+        try:
+            while waiting:
+                job = waiting.popleft()
+                try:
+                    await self._work(job)
+                finally:
+                    self._end(job)
+                if job.undone:
+                    self._drop_rest(queue)
+        finally:
+            queue.running = False
+            queues = self._by_client[client_id]
+            del queues[queue.name]
+            if not queues:
+                del self._by_client[client_id]
+
+    def _drop_rest(self, queue: ClientQueue) -> None:
+        rest = [*queue.waiting]
+        queue.waiting.clear()
+        for job in rest:
+            self._drop(job)
+            self._end(job)
+
+    def _end(self, job: Job) -> None:
+        # A subscription that was sent again has another job under the same id.
+        if self.jobs.get(job.meta.id) is job:
+            del self.jobs[job.meta.id]
+        job.accept()
+
+
+def is_kept(meta: Meta) -> bool:
+    """Whether the log keeps an action for more than processing it."""
+    return bool(meta.reasons) and meta.reasons != [PROCESSING]

@@ -1,0 +1,70 @@
+"""What happens on a server, as reports: a name, a level, a sentence, and details.
+
+Each report goes to the listeners of the server's `report` event and to the logger
+`logux_store.server` of the standard library. Details are keyword arguments: `action_id`, `node_id`,
+`connection_id` and others. What looks like a bearer token is replaced by `[SECRET]`.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["REPORTS", "hide_secrets", "log_report"]
+
+REPORTS: dict[str, tuple[int, str]] = {
+    "add": (logging.INFO, "Action was added"),
+    "add_clean": (logging.INFO, "Action was added and cleaned"),
+    "authenticated": (logging.INFO, "User was authenticated"),
+    "clean": (logging.INFO, "Action was cleaned"),
+    "client_error": (logging.WARNING, "Client error"),
+    "connect": (logging.INFO, "Client was connected"),
+    "denied": (logging.WARNING, "Action was denied"),
+    "destroy": (logging.INFO, "Shutting down Logux server"),
+    "disconnect": (logging.INFO, "Client was disconnected"),
+    "error": (logging.ERROR, "Error"),
+    "fatal": (logging.CRITICAL, "Fatal error"),
+    "listen": (logging.INFO, "Logux server is listening"),
+    "subscribed": (logging.INFO, "Client was subscribed"),
+    "unauthenticated": (logging.WARNING, "Bad authentication"),
+    "unknown_type": (logging.WARNING, "Action with unknown type"),
+    "unsubscribed": (logging.INFO, "Client was unsubscribed"),
+    "useless": (logging.WARNING, "Useless action"),
+    "wrong_channel": (logging.WARNING, "Wrong channel name"),
+    "zombie": (logging.WARNING, "Zombie client was disconnected"),
+}
+
+SECRETS = re.compile(r'Bearer [^\s"]+')
+
+
+def log_report(logger: logging.Logger, name: str, details: Mapping[str, Any]) -> None:
+    """Write a report to a logger; `record.logux` has its name and its details."""
+    level, message = REPORTS[name]
+    if not logger.isEnabledFor(level):
+        return
+    error = details.get("error")
+    if isinstance(error, BaseException):
+        message = f"{message}: {error}" if str(error) else f"{message}: {type(error).__name__}"
+    message = hide_secrets(message)
+    shown = {key: plain(value) for key, value in details.items() if key != "error"}
+    # A client's mistake needs no traceback of the server.
+    trace = error if name in ("error", "fatal") and isinstance(error, BaseException) else None
+    logger.log(level, "%s", message, exc_info=trace, extra={"logux": {"report": name, **shown}})
+
+
+def plain(value: Any) -> Any:
+    """Details as plain values, without secrets."""
+    if isinstance(value, str):
+        return hide_secrets(value)
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def hide_secrets(text: str) -> str:
+    """The text without bearer tokens."""
+    return SECRETS.sub("[SECRET]", text)
