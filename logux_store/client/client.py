@@ -1,0 +1,410 @@
+"""The client: a log, a node, and a connection to the server.
+
+What it adds to a node: actions marked with `sync` stay in the log, with the reason `syncing`,
+until the server has processed or undone them; their outcome can be awaited; subscriptions come
+back after a reconnection; the user can change.
+
+Invariants: only synchronized actions of the present user leave; an action that cannot be sent is
+refused before it is added; an action from elsewhere that the log has dropped is not applied a
+second time when the server sends it again.
+"""
+
+import asyncio
+import os
+from typing import Any, Literal
+
+from logux_store.actions import Action, ActionCreator, check_sendable
+from logux_store.client.outcome import Outcome, Outcomes
+from logux_store.client.subscriptions import Subscriptions, check_channel
+from logux_store.connections import Reconnect, WebSocketConnection
+from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
+from logux_store.events import Emitter, Listener, Unbind
+from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
+from logux_store.log import Log, LogStore
+from logux_store.log.log import EVENTS as LOG_EVENTS
+from logux_store.meta import Meta
+from logux_store.sync import ClientNode, Connection, NodeState
+
+__all__ = ["Client", "DangerousProtocolError", "tab_reasons"]
+
+EVENTS = ("state", "role", "user", *LOG_EVENTS)
+SYNCING = "syncing"
+SUBSCRIPTION_TYPES = ("logux/subscribe", "logux/unsubscribe")
+
+
+class DangerousProtocolError(Exception):
+    """The server was reached over `ws://`, without encryption, and does not say that it is in
+    development.
+    """
+
+
+def tab_reasons(tab_id: str) -> tuple[str, str]:
+    """The reasons that keep a tab's own actions: the application's, and the store's."""
+    return f"tab{tab_id}", f"timeTravelTab{tab_id}"
+
+
+class Client:
+    """One user's log, and its synchronization with a server.
+
+    `server` is the URL (`"wss://…"`) or an object of the `Connection` protocol; `subprotocol` the
+    version of the application's actions, an integer; `user_id` the user, `"anonymous"` where there
+    are none; `token` what the server's `auth` asks for: a string, or a callable that gives one,
+    which may be a coroutine function.
+
+    `store` keeps the log (in memory by default). `attempts` limits reconnections, whose delay grows
+    from `min_delay` to `max_delay` seconds; a `ping` goes out after that many seconds of silence,
+    and the connection is given up when an answer takes longer than `timeout` seconds.
+    `allow_dangerous_protocol` permits `ws://` outside development. `clock` (ms) and `random` can be
+    replaced in tests. `prefix` tells apart several applications of one user on one machine.
+
+    Raises TypeError or ValueError, with the way out, for an option that is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: "str | Connection",
+        subprotocol: int,
+        user_id: str,
+        token: Any = None,
+        prefix: str = "logux",
+        store: LogStore | None = None,
+        attempts: int | None = None,
+        min_delay: float = 1.0,
+        max_delay: float = 5.0,
+        ping: float | None = 10.0,
+        timeout: float | None = 70.0,
+        allow_dangerous_protocol: bool = False,
+        clock: Clock = system_clock,
+        random: Random = os.urandom,
+    ) -> None:
+        check_subprotocol(subprotocol)
+        check_token(token)
+        if not isinstance(prefix, str) or not prefix:
+            raise ValueError(f"prefix is a string that is not empty, not {prefix!r}")
+        self.user_id = validate_user_id(user_id)
+        self.subprotocol = subprotocol
+        self.prefix = prefix
+        self.random = random
+        self.allow_dangerous_protocol = allow_dangerous_protocol
+        connection: Connection
+        if isinstance(server, str):
+            connection = Reconnect(
+                WebSocketConnection(check_url(server)),
+                attempts=attempts,
+                min_delay=min_delay,
+                max_delay=max_delay,
+            )
+        else:
+            connection = check_connection(server)
+        self.server = server
+        self.error: Exception | None = None
+        """Why the client will not connect again by itself, if so."""
+        self.destroyed = False
+
+        self.tab_id = random_id(random=random)
+        self.client_id = f"{user_id}:{self._make_client_id()}"
+        self.log = Log(self.node_id, store, clock)
+        self.subscriptions = Subscriptions()
+        self._outcomes = Outcomes()
+        self._events = Emitter()
+        # Sent since the node was last without a connection: restored subscriptions go out once.
+        self._restored = False
+        # Before the node listens: it asks whether a subscription that it is to send is wanted.
+        self.log.on("preadd", self._before_add)
+        self.log.on("add", self._after_add)
+        self.log.on("clean", self._after_clean)
+        self.node = ClientNode(
+            self.node_id,
+            self.log,
+            connection,
+            token=token,
+            subprotocol=subprotocol,
+            ping=ping,
+            timeout=timeout,
+            on_send=self._on_send,
+            on_receive=self._on_receive,
+        )
+        self.node.on("connect", self._check_protocol)
+        self.node.on("state", self._on_state)
+        self.node.on("error", self._on_error)
+
+    @property
+    def node_id(self) -> str:
+        """The client id and the tab id, joined."""
+        return f"{self.client_id}:{self.tab_id}"
+
+    @property
+    def state(self) -> NodeState:
+        """`disconnected`, `connecting`, `sending` or `synchronized`."""
+        return self.node.state
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be reached now."""
+        return self.state not in (NodeState.DISCONNECTED, NodeState.CONNECTING)
+
+    @property
+    def role(self) -> Literal["leader", "follower", "candidate"]:
+        """Which of the user's tabs this is; a client without tabs always leads."""
+        return "leader"
+
+    def on(self, event: str, listener: Listener) -> Unbind:
+        """Call `listener` at every event; returns the function that unbinds it.
+
+        `state` and `role` come without arguments, `user` with the new user id; the log's events
+        (`preadd`, `add`, `clean`) with action and meta.
+        """
+        if event == "state":
+            return self.node.on("state", listener)
+        if event in ("role", "user"):
+            return self._events.on(event, listener)
+        if event not in LOG_EVENTS:
+            raise ValueError(f"a client has the events {', '.join(EVENTS)}; not {event!r}")
+        return self.log.on(event, listener)
+
+    def type(
+        self,
+        type: str | ActionCreator,
+        listener: Listener,
+        *,
+        event: Literal["preadd", "add", "clean"] = "add",
+        id: str | None = None,
+    ) -> Unbind:
+        """Call `listener(action, meta)` at events of one action type; see `Log.type`."""
+        return self.log.type(type, listener, event=event, id=id)
+
+    def sync(self, action: Action, **meta: Any) -> Outcome:
+        """Add an action that the server shall have; it applies here at once.
+
+        `meta` are keys of its meta. Awaiting the outcome is optional: it gives the meta of the
+        server's answer, or raises `UndoError`. Raises TypeError or ValueError, with nothing added,
+        for what is no action or has no JSON form.
+        """
+        id = meta.pop("id", None) or self.log.generate_id()
+        outcome = self._outcomes.track(id)
+        try:
+            added = self.log.add(action, id=id, sync=True, **meta)
+        except BaseException:
+            self._outcomes.forget(outcome)
+            raise
+        if added is not None and not added.sync:
+            # An unsubscription that the server need not hear of is done already.
+            self._outcomes.decide(id, added)
+        return outcome
+
+    def track(self, id: str) -> Outcome:
+        """The outcome of an action that was added before, as in an earlier run of the program."""
+        return self._outcomes.track(id)
+
+    def start(self, connect: bool = True) -> None:
+        """Connect, unless `connect` is false, and keep connecting again until `destroy`.
+
+        Needs a running event loop if it is to connect.
+        """
+        self._check_alive()
+        self.error = None
+        if connect:
+            self.node.connection.connect()
+
+    async def wait_for(self, state: NodeState | str) -> None:
+        """Wait until `client.state` is this one.
+
+        Raises the error that keeps the client from connecting, such as refused credentials.
+        """
+        state = NodeState(state)
+        changed = asyncio.Event()
+        unbind = self.on("state", changed.set), self._events.on("error", changed.set)
+        try:
+            while self.state != state:
+                if self.error is not None:
+                    raise self.error
+                await changed.wait()
+                changed.clear()
+        finally:
+            for stop in unbind:
+                stop()
+
+    def change_user(self, user_id: str, token: Any = None) -> None:
+        """Become another user. What the former one has not sent stays in the log, for the day on
+        which that user is back.
+        """
+        validate_user_id(user_id)
+        check_token(token)
+        self._check_alive()
+        reconnect = self.state != NodeState.DISCONNECTED
+        if reconnect:
+            self.node.connection.disconnect("destroy")
+        self.user_id = user_id
+        self.client_id = f"{user_id}:{self._make_client_id()}"
+        self.log.node_id = self.node.local_node_id = self.node_id
+        self.node.token = token
+        self.error = None
+        self.subscriptions.clear()
+        self._events.emit("user", user_id)
+        if reconnect:
+            self.node.connection.connect()
+
+    async def destroy(self) -> None:
+        """Close the connection and stop for good. The log keeps what was not sent; outcomes that
+        are still open raise ConnectionAbortedError.
+        """
+        if not self.destroyed:
+            self._close(ConnectionAbortedError("the client was destroyed"))
+        await self._closed()
+
+    async def clean(self) -> None:
+        """Destroy the client and forget its log."""
+        await self.destroy()
+        self.log.store.clean()
+
+    async def __aenter__(self) -> "Client":
+        self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.destroy()
+
+    def _close(self, error: Exception) -> None:
+        self.destroyed = True
+        self.error = error
+        self.node.destroy()
+        for reason in tab_reasons(self.tab_id):
+            self.log.remove_reason(reason)
+        self._outcomes.fail_all(error)
+        self._events.emit("error")
+
+    async def _closed(self) -> None:
+        wait_closed = getattr(self.node.connection, "wait_closed", None)
+        if wait_closed is not None:
+            await wait_closed()
+
+    def _check_alive(self) -> None:
+        if self.destroyed:
+            raise RuntimeError("the client is destroyed; make a new one over the same store")
+
+    def _make_client_id(self) -> str:
+        return random_id(random=self.random)
+
+    # The log.
+
+    def _before_add(self, action: Action, meta: Meta) -> None:
+        type = action["type"]
+        if meta.subprotocol is None and f" {self.log.node_id} " in meta.id:
+            meta.subprotocol = self.subprotocol
+        if type in SUBSCRIPTION_TYPES:
+            check_channel(action)
+            if type == "logux/unsubscribe":
+                meta.sync, unsent = self.subscriptions.unsubscribe(action, self.node.authenticated)
+                for id in unsent:
+                    self.log.change_meta(id, reasons=[])
+                    self._outcomes.decide(id, meta)
+        if meta.sync:
+            check_sendable(action)
+            if not meta.resubscribe and SYNCING not in meta.reasons:
+                meta.reasons.append(SYNCING)
+
+    def _after_add(self, action: Action, meta: Meta) -> None:
+        type = action["type"]
+        if not type.startswith("logux/"):
+            return
+        if type == "logux/subscribe":
+            if meta.sync:
+                self.subscriptions.subscribe(action, meta.id, bool(meta.resubscribe))
+        elif type in ("logux/processed", "logux/undo"):
+            id = action.get("id")
+            if not isinstance(id, str):
+                return
+            self.log.remove_reason(SYNCING, id=id)
+            if type == "logux/processed":
+                self.subscriptions.processed(id, meta)
+                self._outcomes.decide(id, meta)
+            else:
+                self.subscriptions.undone(id)
+                self._outcomes.decide(id, UndoError(action))
+
+    def _after_clean(self, _action: Action, meta: Meta) -> None:
+        # The server sends again what came since the subscription; the log would take what it has
+        # dropped for new.
+        if meta.added and not meta.sync and f" {self.client_id}:" not in meta.id:
+            self.log.store.remember(meta.id)
+
+    # The node.
+
+    def _on_send(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
+        if not meta.sync or parse_id(meta.id).user_id != self.user_id:
+            return None
+        if action["type"] == "logux/subscribe" and not self.subscriptions.sent(meta.id):
+            # Left by an earlier run of the program, which had other wishes.
+            self.log.change_meta(meta.id, reasons=[])
+            return None
+        return action, meta
+
+    def _on_receive(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
+        return None if self.log.store.remembers(meta.id) else (action, meta)
+
+    def _check_protocol(self) -> None:
+        if (
+            isinstance(self.server, str)
+            and self.server.startswith("ws://")
+            and not self.allow_dangerous_protocol
+            and self.node.remote_headers.get("env") != "development"
+        ):
+            error = DangerousProtocolError(
+                f"{self.server} is not encrypted and the server is not in development; use wss://, "
+                "or set allow_dangerous_protocol=True where the network is trusted"
+            )
+            self._close(error)
+            raise error
+
+    def _on_state(self) -> None:
+        state = self.node.state
+        if state == NodeState.DISCONNECTED:
+            self._restored = False
+            self.subscriptions.disconnected()
+        elif state == NodeState.SYNCHRONIZED and not self._restored:
+            self._restored = True
+            for action in self.subscriptions.missing():
+                self.log.add(action, sync=True, resubscribe=True)
+
+    def _on_error(self, error: Exception) -> None:
+        if isinstance(error, LoguxError) and error.type in FATAL_ERRORS:
+            self.error = error
+            self._events.emit("error")
+
+
+def check_subprotocol(subprotocol: object) -> None:
+    """Raise TypeError or ValueError unless `subprotocol` is an integer from 0."""
+    if not isinstance(subprotocol, int) or isinstance(subprotocol, bool):
+        raise TypeError(f"subprotocol is an integer, such as 1, not {subprotocol!r}")
+    if subprotocol < 0:
+        raise ValueError(f"subprotocol is not negative; got {subprotocol}")
+
+
+def check_token(token: object) -> None:
+    """Raise TypeError unless `token` is None, a string or a callable."""
+    if token is not None and not isinstance(token, str) and not callable(token):
+        raise TypeError(f"token is a string or a callable that gives one, not {token!r}")
+
+
+def check_url(server: str) -> str:
+    """Return the server's URL, or raise ValueError unless it is a WebSocket's."""
+    if not server.startswith(("ws://", "wss://")):
+        raise ValueError(f"server is a URL that begins with wss:// or ws://, not {server!r}")
+    return server
+
+
+def check_connection(server: Any) -> Connection:
+    """Return the connection, or raise TypeError that says what it lacks."""
+    missing = [
+        name
+        for name in ("connected", "connect", "disconnect", "send", "on", "destroy")
+        if not hasattr(server, name)
+    ]
+    if missing:
+        raise TypeError(
+            f"server is a URL or an object of the Connection protocol; {server!r} lacks "
+            + ", ".join(missing)
+        )
+    connection: Connection = server
+    return connection

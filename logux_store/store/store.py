@@ -1,0 +1,341 @@
+"""The store: it feeds a client's log to a timeline and tells who wants to know.
+
+    log --preadd--> reasons are given
+    log --add / move / clean--> waiting changes --(at once, or at the end of a batch)--> timeline
+                                                                  |
+                                                     change, subscribe, select listeners
+
+Invariants: when `log.add` returns, or the batch that it is part of ends, `state` is the fold of the
+log's actions; everything that waits goes to the timeline in one change, so a batch replays once.
+What a listener or a reducer raises reaches whoever added the action, after the state has changed.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Generic, TypeVar
+
+from logux_store.actions import Action
+from logux_store.client import Client, Outcome, tab_reasons
+from logux_store.events import Emitter, Listener, Unbind, raise_all
+from logux_store.ids import OrderKey
+from logux_store.log import Log
+from logux_store.meta import Entry, Meta
+from logux_store.store.purity import checked
+from logux_store.store.reducers import Reducer, as_reducer
+from logux_store.timeline import Timeline
+
+__all__ = ["Dispatch", "Store"]
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+TIME_TRAVEL = "timeTravel"
+# How many additions pass between two looks for actions that history need not keep.
+CLEAN_EVERY = 25
+
+
+class Dispatch:
+    """The four ways to dispatch: `dispatch(action)` is for this tab only and at once; `local`,
+    `cross_tab` and `sync` take keys of the action's meta as well.
+    """
+
+    __slots__ = ("_call", "cross_tab", "local", "sync")
+
+    def __init__(
+        self,
+        call: Callable[[Action], Any],
+        local: Callable[..., Meta | None],
+        cross_tab: Callable[..., Meta | None],
+        sync: Callable[..., Outcome],
+    ) -> None:
+        self._call = call
+        self.local = local
+        self.cross_tab = cross_tab
+        self.sync = sync
+
+    def __call__(self, action: Action) -> Any:
+        return self._call(action)
+
+    def around(self, call: Callable[[Action], Any]) -> "Dispatch":
+        """The same, but for what `dispatch(action)` does."""
+        return Dispatch(call, self.local, self.cross_tab, self.sync)
+
+
+class Initialized(Generic[T]):
+    """Can be awaited any number of times, and gives what is there already."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[None, None, T]:
+        return self._value
+        yield  # makes this a generator, which `await` asks for
+
+
+class _Changes:
+    """What the log did since the timeline last heard of it."""
+
+    __slots__ = ("announced", "forgotten", "inserted", "moved", "released", "undone")
+
+    def __init__(self) -> None:
+        self.inserted: list[Entry] = []
+        self.undone: list[str] = []
+        self.moved: list[Meta] = []
+        self.released: list[str] = []
+        # Undos that the log has dropped.
+        self.forgotten: list[str] = []
+        self.announced: list[Entry] = []
+
+
+class Store(Generic[S]):
+    """State as a fold of a reducer over a client's log. Made by `create_store_creator`."""
+
+    def __init__(
+        self,
+        client: Client,
+        reducer: Reducer,
+        preloaded_state: S | None,
+        *,
+        save_state_every: int,
+        reasonless_history: int,
+        on_missed_history: Callable[[Action], object] | None,
+        check_reducers: bool,
+    ) -> None:
+        self.client = client
+        self.log: Log = client.log
+        self.dispatch = Dispatch(self._dispatch, self._local, self._cross_tab, self._sync)
+        self.initialize: Initialized[Store[S]] = Initialized(self)
+        """Awaited, gives the store; what the log held is folded into the state already."""
+        self._tab_reason = tab_reasons(client.tab_id)[1]
+        self._history = reasonless_history
+        self._additions = 0
+        self._events = Emitter()
+        self._check_reducers = check_reducers
+        self._timeline: Timeline = Timeline(
+            self._prepared(reducer),
+            preloaded_state,
+            save_state_every=save_state_every,
+            history=reasonless_history,
+            on_missed_history=on_missed_history,
+        )
+        self._changes = _Changes()
+        self._load()
+        log = self.log
+        log.on("preadd", self._before_add)
+        log.type("logux/undo", self._before_undo, event="preadd")
+        # By type, so that it comes before the client takes the reason off the undone action.
+        log.type("logux/undo", self._on_undo)
+        log.on("add", self._on_add)
+        log.on("move", self._on_move)
+        log.on("clean", self._on_clean)
+        log.on("batch", self._flush)
+
+    # What users see.
+
+    @property
+    def state(self) -> S:
+        """The present state. Do not change it in place."""
+        state: S = self._timeline.state
+        return state
+
+    def get_state(self) -> S:
+        """The present state, as Redux spells it."""
+        return self.state
+
+    @property
+    def replays(self) -> int:
+        """How many times a part of history was folded again, to put an action in its place or to
+        undo one.
+        """
+        return self._timeline.replays
+
+    def subscribe(self, listener: Callable[[], object]) -> Unbind:
+        """Call `listener()` after every change, once for a batch; returns the unbind function."""
+        return self._events.on("subscribe", listener)
+
+    def on(self, event: str, listener: Listener) -> Unbind:
+        """Call `listener(state, old_state, action, meta)` at every `change`; returns the unbind
+        function.
+
+        There is one call for each action, those that the server undid (`logux/undo`) included. All
+        actions of a batch come with the states after and before the batch.
+        """
+        if event != "change":
+            raise ValueError(f"a store has the event 'change'; not {event!r}")
+        return self._events.on(event, listener)
+
+    def select(self, selector: Callable[[S], T], listener: Callable[[T, T], object]) -> Unbind:
+        """Call `listener(new, old)` whenever what `selector(state)` gives has changed; returns the
+        unbind function.
+        """
+        old = selector(self.state)
+
+        def compare() -> None:
+            nonlocal old
+            new, before = selector(self.state), old
+            if new is not before and new != before:
+                old = new
+                listener(new, before)
+
+        return self.subscribe(compare)
+
+    def replace_reducer(self, reducer: Reducer | Mapping[str, Any]) -> None:
+        """Use another reducer, and fold the history again with it."""
+        old = self.state
+        self._flush()
+        self._timeline.replace_reducer(self._prepared(as_reducer(reducer)))
+        if self.state is not old:
+            self._events.emit("subscribe")
+
+    def _prepared(self, reducer: Reducer) -> Reducer:
+        return checked(reducer) if self._check_reducers else reducer
+
+    def __repr__(self) -> str:
+        return f"<Store of {self.client.node_id}: {self.state!r}>"
+
+    # The four ways to dispatch.
+
+    def _dispatch(self, action: Action) -> Action:
+        self.log.add(action, reasons=[self._tab_reason], tab=self.client.tab_id, dispatch=True)
+        return action
+
+    def _local(self, action: Action, **meta: Any) -> Meta | None:
+        """Add an action that only this tab sees; see `Log.add` for the keys of `meta`."""
+        return self.log.add(action, tab=self.client.tab_id, **_own_reasons(meta))
+
+    def _cross_tab(self, action: Action, **meta: Any) -> Meta | None:
+        """Add an action that all of the user's tabs see; see `Log.add`."""
+        return self.log.add(action, **_own_reasons(meta))
+
+    def _sync(self, action: Action, **meta: Any) -> Outcome:
+        """Add an action that the server shall have; see `Client.sync`."""
+        return self.client.sync(action, **_own_reasons(meta))
+
+    # The log.
+
+    def _load(self) -> None:
+        """Fold what the log holds already, in one pass over it."""
+        changes, tab = self._changes, self.client.tab_id
+        for action, meta in self.log.entries():
+            if meta.tab is not None and meta.tab != tab:
+                continue
+            if action["type"] == "logux/undo":
+                changes.undone.append(action["id"])
+            elif not action["type"].startswith("logux/"):
+                changes.inserted.append((action, meta))
+        self._flush()
+
+    def _before_add(self, action: Action, meta: Meta) -> None:
+        if self._timeline.reducing:
+            raise RuntimeError(
+                f"a reducer may not dispatch; {action['type']!r} was dispatched from within one"
+            )
+        if meta.dispatch or meta.no_auto_reason or action["type"].startswith("logux/"):
+            return
+        if TIME_TRAVEL not in meta.reasons:
+            meta.reasons.append(TIME_TRAVEL)
+
+    def _before_undo(self, action: Action, meta: Meta) -> None:
+        # The undo is kept as long as the action it undoes, or, where that is still to come, as
+        # long as any other action.
+        undone = self.log.by_id(action["id"]) if isinstance(action.get("id"), str) else None
+        reasons = [TIME_TRAVEL] if undone is None else undone[1].reasons
+        meta.reasons.extend(
+            reason for reason in reasons if reason != "syncing" and reason not in meta.reasons
+        )
+
+    def _on_undo(self, action: Action, meta: Meta) -> None:
+        if isinstance(action.get("id"), str) and self._is_visible(meta):
+            self._changes.undone.append(action["id"])
+            self._changed(action, meta)
+
+    def _on_add(self, action: Action, meta: Meta) -> None:
+        if action["type"].startswith("logux/") or not self._is_visible(meta):
+            return
+        self._changes.inserted.append((action, meta))
+        try:
+            self._changed(action, meta)
+        finally:
+            if not meta.no_auto_reason:
+                self._additions += 1
+                if self._additions % CLEAN_EVERY == 0:
+                    self._limit_history()
+
+    def _on_move(self, action: Action, meta: Meta, _old: OrderKey) -> None:
+        if not action["type"].startswith("logux/") and self._is_visible(meta):
+            self._changes.moved.append(meta)
+            self._changed(action, meta)
+
+    def _on_clean(self, action: Action, meta: Meta) -> None:
+        # The timeline hears of it with the next change; the state stays as it is.
+        if action["type"] == "logux/undo":
+            self._changes.forgotten.append(str(action.get("id")))
+        elif not action["type"].startswith("logux/"):
+            self._changes.released.append(meta.id)
+
+    def _is_visible(self, meta: Meta) -> bool:
+        return meta.tab is None or meta.tab == self.client.tab_id
+
+    def _limit_history(self) -> None:
+        last = self.log.store.last_added()
+        if last > self._history:
+            for reason in (TIME_TRAVEL, self._tab_reason):
+                self.log.remove_reason(reason, max_added=last - self._history)
+
+    def _changed(self, action: Action, meta: Meta) -> None:
+        self._changes.announced.append((action, meta))
+        if not self.log.in_batch:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Bring the timeline up to date with the log, and tell the listeners."""
+        changes = self._changes
+        old = self.state
+        failed: Exception | None = None
+        try:
+            self._update(changes)
+        except Exception as error:  # noqa: BLE001 - raised below, when the listeners know the state
+            failed = error
+        # Only now: when a slow reducer was interrupted, the changes wait for the next occasion.
+        self._changes = _Changes()
+        if changes.announced:
+            try:
+                self._announce(old, changes.announced)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed = ExceptionGroup("a reducer and a listener raised", [failed, error])
+        if failed is not None:
+            raise failed
+
+    def _update(self, changes: _Changes) -> None:
+        timeline = self._timeline
+        inserts = [(meta.key, meta.id, action) for action, meta in changes.inserted]
+        try:
+            if changes.undone or changes.moved:
+                moves = [(meta.id, meta.key) for meta in changes.moved]
+                timeline.change(inserts, changes.undone, moves)
+            elif inserts:
+                timeline.insert(inserts)
+        finally:
+            for id in changes.released:
+                timeline.release(id)
+            for id in changes.forgotten:
+                timeline.forget_undo(id)
+
+    def _announce(self, old: S, announced: list[Entry]) -> None:
+        events, new = self._events, self.state
+        errors: list[Exception] = []
+        if events.has("change"):
+            for action, meta in announced:
+                errors += events.collect("change", new, old, action, meta)
+        errors += events.collect("subscribe")
+        raise_all(errors)
+
+
+def _own_reasons(meta: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a meta; one that says itself why it is kept gets no reason from the store."""
+    if "reasons" in meta or "keep_last" in meta:
+        meta["no_auto_reason"] = True
+    return meta

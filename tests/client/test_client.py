@@ -1,0 +1,367 @@
+"""The client against a real server node on the other side of a pair; no event loop where none is
+needed.
+"""
+
+from typing import Any
+
+import pytest
+
+from logux_store import (
+    Client,
+    CrossTabClient,
+    DangerousProtocolError,
+    LocalPair,
+    LoguxError,
+    MemoryStore,
+    ServerNode,
+    UndoError,
+)
+from logux_store.testing import TestLog, TestPair
+
+Action = dict[str, Any]
+
+
+def make_client(server: Any = None, **options: Any) -> Client:
+    defaults = {"subprotocol": 1, "user_id": "10", "ping": None, "timeout": None}
+    return Client(server=TestPair().left if server is None else server, **{**defaults, **options})
+
+
+class Network:
+    """A client and a server node; the server keeps what it gets and answers when told."""
+
+    def __init__(self, **options: Any) -> None:
+        self.pair = TestPair()
+        self.log = TestLog("server:x")
+        self.log.keep_actions()
+        self.node = self.new_node()
+        self.client = make_client(self.pair.left, **options)
+
+    def new_node(self, **options: Any) -> ServerNode:
+        return ServerNode("server:x", self.log, self.pair.right, ping=None, timeout=None, **options)
+
+    def connect(self) -> None:
+        self.client.start()
+        self.pair.deliver()
+
+    def disconnect(self) -> None:
+        self.client.node.connection.disconnect()
+        self.pair.deliver()
+        self.node = self.new_node()
+
+    def answer(self, id: str, type: str = "logux/processed", **fields: Any) -> None:
+        self.log.add({"type": type, "id": id, **fields})
+        self.pair.deliver()
+
+    def received(self, type: str) -> list[Action]:
+        return [action for action in self.log.actions() if action["type"] == type]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"subprotocol": "1"}, "subprotocol is an integer"),
+        ({"subprotocol": True}, "subprotocol is an integer"),
+        ({"subprotocol": -1}, "subprotocol is not negative"),
+        ({"user_id": None}, 'user_id="anonymous"'),
+        ({"user_id": "a:b"}, "no colon"),
+        ({"user_id": "a b"}, "no space"),
+        ({"token": 1}, "token is a string or a callable"),
+        ({"prefix": ""}, "prefix"),
+        ({"server": "https://example.com"}, "begins with wss://"),
+        ({"server": object()}, "lacks connected, connect"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_the_way_out(options: Any, text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        make_client(**options)
+
+
+@pytest.mark.parametrize("missing", ["server", "subprotocol", "user_id"])
+def test_a_missing_option_is_named(missing: str) -> None:
+    options: Any = {"server": TestPair().left, "subprotocol": 1, "user_id": "10"}
+    del options[missing]
+    with pytest.raises(TypeError, match=missing):
+        Client(**options)
+
+
+def test_the_ids_of_a_client_are_joined() -> None:
+    client = make_client()
+    assert client.client_id.startswith("10:")
+    assert client.node_id == f"{client.client_id}:{client.tab_id}" == client.log.node_id
+    assert len(client.tab_id) == 8
+    assert (client.user_id, client.role, client.state) == ("10", "leader", "disconnected")
+
+
+def test_random_ids_come_from_the_given_source() -> None:
+    first, second = (make_client(random=lambda n: bytes(range(n))) for _ in range(2))
+    assert first.node_id == second.node_id
+
+
+def test_cross_tab_client_has_its_name() -> None:
+    client = CrossTabClient(server=TestPair().left, subprotocol=1, user_id="10")
+    assert client.role == "leader"
+
+
+def test_only_synchronized_actions_leave() -> None:
+    network = Network()
+    network.connect()
+    network.client.log.add({"type": "local"}, reasons=["x"])
+    network.client.sync({"type": "a"})
+    assert network.client.state == "sending"
+    network.pair.deliver()
+    assert [action["type"] for action in network.log.actions()] == ["a"]
+    assert network.client.state == "synchronized"
+    assert network.client.connected
+
+
+def test_actions_carry_the_subprotocol_of_the_client() -> None:
+    client = make_client()
+    client.log.add({"type": "own"}, reasons=["x"])
+    client.log.add({"type": "other"}, id="1 20:a:b 0", reasons=["x"])
+    assert [meta.subprotocol for _, meta in client.log.entries()] == [None, 1]
+
+
+def test_a_synchronized_action_is_kept_until_it_is_processed() -> None:
+    network = Network()
+    outcome = network.client.sync({"type": "a"})
+    entry = network.client.log.by_id(outcome.id)
+    assert entry is not None
+    assert entry[1].reasons == ["syncing"]
+    network.connect()
+    assert not outcome.done
+    network.answer(outcome.id)
+    assert network.client.log.by_id(outcome.id) is None
+    assert outcome.result().id == network.log.metas()[-1].id
+
+
+def test_an_undone_action_raises_where_it_is_awaited() -> None:
+    network = Network()
+    network.connect()
+    outcome = network.client.sync({"type": "a"})
+    network.pair.deliver()
+    network.answer(outcome.id, "logux/undo", reason="denied", action={"type": "a"})
+    with pytest.raises(UndoError, match="'a': denied"):
+        outcome.result()
+    assert network.client.log.by_id(outcome.id) is None
+
+
+def test_the_outcome_of_an_action_can_be_tracked_by_its_id() -> None:
+    network = Network()
+    network.connect()
+    id = network.client.log.generate_id()
+    assert network.client.sync({"type": "a"}, id=id) is network.client.track(id)
+
+
+def test_what_cannot_be_sent_is_refused_before_it_is_added() -> None:
+    client = make_client()
+    with pytest.raises(TypeError, match="cannot be sent"):
+        client.sync({"type": "a", "value": object()})
+    with pytest.raises(TypeError, match="string 'type'"):
+        client.sync({"value": 1})
+    assert [*client.log.entries()] == []
+
+
+def test_what_is_done_offline_is_sent_once() -> None:
+    network = Network()
+    for name in "abc":
+        network.client.sync({"type": name})
+    network.connect()
+    network.disconnect()
+    network.connect()
+    assert [action["type"] for action in network.log.actions()] == ["a", "b", "c"]
+
+
+def test_unsent_actions_outlive_the_client_in_its_store() -> None:
+    store = MemoryStore()
+    make_client(store=store).sync({"type": "a"})
+    network = Network(store=store)
+    network.connect()
+    assert [action["type"] for action in network.log.actions()] == ["a"]
+
+
+def test_an_action_that_was_dropped_is_not_taken_for_new_when_it_comes_again() -> None:
+    network = Network()
+    network.connect()
+    added: list[str] = []
+    network.client.on("preadd", lambda action, meta: meta.reasons.append("history"))
+    network.client.on("add", lambda action, meta: added.append(action["type"]))
+    entry: Any = ({"type": "a"}, network.log.add({"type": "a"}))
+    network.pair.deliver()
+    assert network.client.log.remove_reason("history") == 1
+    network.node.enqueue(*entry)
+    network.pair.deliver()
+    assert added == ["a"]
+
+
+def test_subscriptions_come_back_after_a_reconnection() -> None:
+    network = Network()
+    network.connect()
+    outcome = network.client.sync({"type": "logux/subscribe", "channel": "a"})
+    network.pair.deliver()
+    network.answer(outcome.id)
+    since = outcome.result()
+    network.disconnect()
+    network.connect()
+    first, second = network.received("logux/subscribe")
+    assert first == {"type": "logux/subscribe", "channel": "a"}
+    assert second == {**first, "since": {"id": since.id, "time": since.time}}
+
+
+def test_a_subscription_that_still_waits_is_sent_once() -> None:
+    network = Network()
+    network.client.sync({"type": "logux/subscribe", "channel": "a"})
+    network.connect()
+    assert len(network.received("logux/subscribe")) == 1
+
+
+def test_a_subscription_of_an_earlier_run_is_not_sent() -> None:
+    store = MemoryStore()
+    make_client(store=store).sync({"type": "logux/subscribe", "channel": "a"})
+    network = Network(store=store)
+    network.connect()
+    assert network.received("logux/subscribe") == []
+    assert [*network.client.log.entries()] == []
+
+
+def test_the_server_hears_of_the_last_unsubscription_only() -> None:
+    network = Network()
+    network.connect()
+    for _ in range(2):
+        network.client.sync({"type": "logux/subscribe", "channel": "a"})
+    first = network.client.sync({"type": "logux/unsubscribe", "channel": "a"})
+    assert first.done
+    network.pair.deliver()
+    assert network.received("logux/unsubscribe") == []
+    second = network.client.sync({"type": "logux/unsubscribe", "channel": "a"})
+    network.pair.deliver()
+    assert not second.done
+    assert len(network.received("logux/unsubscribe")) == 1
+
+
+def test_unsubscribing_offline_takes_the_subscription_back() -> None:
+    network = Network()
+    subscribed = network.client.sync({"type": "logux/subscribe", "channel": "a"})
+    unsubscribed = network.client.sync({"type": "logux/unsubscribe", "channel": "a"})
+    assert subscribed.done
+    assert unsubscribed.done
+    network.connect()
+    assert network.log.actions() == []
+
+
+def test_a_subscription_needs_a_channel() -> None:
+    client = make_client()
+    with pytest.raises(TypeError, match="string 'channel'"):
+        client.sync({"type": "logux/subscribe"})
+
+
+def test_another_user_has_another_client_id_and_the_former_ones_actions_stay() -> None:
+    network = Network()
+    users: list[str] = []
+    network.client.on("user", users.append)
+    network.client.sync({"type": "a"})
+    former = network.client.client_id
+    network.client.change_user("20", "token")
+    network.client.sync({"type": "b"})
+    network.connect()
+    assert users == ["20"]
+    assert network.client.client_id.startswith("20:")
+    assert network.client.client_id != former
+    assert network.node.remote_node_id == network.client.node_id
+    assert [action["type"] for action in network.log.actions()] == ["b"]
+    assert len([*network.client.log.entries()]) == 2
+
+
+def test_changing_the_user_connects_again() -> None:
+    network = Network()
+    network.connect()
+    network.client.change_user("20", "token")
+    network.pair.step()  # the server's side notices the end of the first connection
+    network.node = network.new_node()
+    network.pair.deliver()
+    assert network.client.state == "synchronized"
+    assert network.node.remote_node_id == network.client.node_id
+    with pytest.raises(ValueError, match="no colon"):
+        network.client.change_user("a:b")
+
+
+def test_events_are_for_those_who_listen() -> None:
+    network = Network()
+    states: list[str] = []
+    types: list[str] = []
+    network.client.on("state", lambda: states.append(network.client.state))
+    network.client.type("b", lambda action, meta: types.append(action["type"]))
+    network.connect()
+    network.client.sync({"type": "a"})
+    network.client.sync({"type": "b"})
+    network.pair.deliver()
+    assert states == ["connecting", "synchronized", "sending", "synchronized"]
+    assert types == ["b"]
+    with pytest.raises(ValueError, match="'change'"):
+        network.client.on("change", print)
+
+
+async def test_waiting_for_a_state_ends_when_it_comes_or_cannot_come() -> None:
+    pair = LocalPair()
+    log = TestLog("server:x")
+    ServerNode("server:x", log, pair.right, auth=lambda id, token, headers: token == "right")
+    async with make_client(pair.left, token="right") as client:
+        await client.wait_for("synchronized")
+        with pytest.raises(ValueError, match="ready"):
+            await client.wait_for("ready")
+    pair = LocalPair()
+    ServerNode("server:x", log, pair.right, auth=lambda id, token, headers: token == "right")
+    client = make_client(pair.left, token="wrong")
+    client.node.on("error", lambda error: None)
+    client.start()
+    with pytest.raises(LoguxError, match="wrong-credentials"):
+        await client.wait_for("synchronized")
+    await client.destroy()
+
+
+async def test_a_token_can_come_from_a_callable() -> None:
+    tokens: list[Any] = []
+
+    def authenticate(id: str, token: Any, headers: Any) -> bool:
+        tokens.append(token)
+        return True
+
+    async def fetch() -> str:
+        return "fresh"
+
+    for token in (lambda: "made", fetch):
+        pair = LocalPair()
+        ServerNode("server:x", TestLog("server:x"), pair.right, auth=authenticate)
+        async with make_client(pair.left, token=token) as client:
+            await client.wait_for("synchronized")
+    assert tokens == ["made", "fresh"]
+
+
+async def test_a_destroyed_client_stops_for_good() -> None:
+    client = make_client()
+    outcome = client.sync({"type": "a"})
+    client.log.add({"type": "mine"}, reasons=[f"tab{client.tab_id}"])
+    await client.destroy()
+    await client.destroy()
+    with pytest.raises(ConnectionAbortedError, match="destroyed"):
+        await outcome
+    assert [action["type"] for action, _ in client.log.entries()] == ["a"]
+    with pytest.raises(RuntimeError, match="destroyed"):
+        client.start()
+    with pytest.raises(ConnectionAbortedError):
+        await client.wait_for("synchronized")
+    await client.clean()
+    assert [*client.log.entries()] == []
+
+
+async def test_the_network_without_encryption_is_refused_outside_development() -> None:
+    client = make_client("ws://127.0.0.1:1")
+    with pytest.raises(DangerousProtocolError, match="use wss://"):
+        client._check_protocol()
+    assert client.destroyed
+    for allowed in (
+        make_client("ws://127.0.0.1:1", allow_dangerous_protocol=True),
+        make_client("wss://127.0.0.1:1"),
+        make_client(),
+    ):
+        allowed._check_protocol()
+        assert not allowed.destroyed
