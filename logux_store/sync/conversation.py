@@ -220,11 +220,13 @@ class Conversation:
         if self._destroyed:
             return
         self._destroyed = True
-        self.connection.destroy()
-        if self._phase is not Phase.CLOSED:
-            self._on_disconnect("destroy")
-        for unbind in self._unbind:
-            unbind()
+        try:
+            self.connection.destroy()
+            if self._phase is not Phase.CLOSED:
+                self._on_disconnect("destroy")
+        finally:
+            for unbind in self._unbind:
+                unbind()
 
     # The connection's events and the timers'.
 

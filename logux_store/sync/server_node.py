@@ -64,5 +64,7 @@ class ServerNode(BaseNode):
         super()._open(synced)
 
     def _on_disconnect(self, reason: str = "user") -> None:
-        super()._on_disconnect(reason)
-        self.destroy()
+        try:
+            super()._on_disconnect(reason)
+        finally:
+            self.destroy()
