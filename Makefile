@@ -9,7 +9,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/python -m examples.todo.demo
 
-test: .venv/ready
+test: .venv/ready tests/interop/node_modules/.package-lock.json
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/ready
@@ -26,6 +26,11 @@ bench: .venv/ready
 
 clean:
 	rm -rf .venv
+
+# Packages from npm, wherever a folder has a lock file for them.
+%/node_modules/.package-lock.json: %/package-lock.json %/package.json .venv/ready
+	$(BIN)/npm ci --silent --prefix $*
+	@touch $@
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with: make PYTHON=…")'
