@@ -1,1 +1,26 @@
-"""The Logux server: authentication, types of actions, channels, HTTP pages and the command line."""
+"""The Logux server: who may connect, what actions and channels do, HTTP pages, the command line."""
+
+from logux_store.server.base_server import BaseServer
+from logux_store.server.context import Context
+from logux_store.server.errors import NotFoundError
+from logux_store.server.http import Request, Response
+from logux_store.server.incoming import ALLOWED_META
+from logux_store.server.jwt import jwt_auth
+from logux_store.server.logger import configure_logging
+from logux_store.server.options import Limits
+from logux_store.server.server import Server
+from logux_store.server.server_client import ServerClient
+
+__all__ = [
+    "ALLOWED_META",
+    "BaseServer",
+    "Context",
+    "Limits",
+    "NotFoundError",
+    "Request",
+    "Response",
+    "Server",
+    "ServerClient",
+    "configure_logging",
+    "jwt_auth",
+]

@@ -10,7 +10,8 @@ that had nothing to do with it.
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
+import re
+from collections.abc import Awaitable, Iterable
 from time import monotonic
 from typing import Any, Literal
 
@@ -25,8 +26,15 @@ from logux_store.server.auth import FailedLogins
 from logux_store.server.context import Context
 from logux_store.server.definitions import Definitions
 from logux_store.server.flow import Flow
+from logux_store.server.http import Request, Response
 from logux_store.server.incoming import Incoming
-from logux_store.server.options import Limits, check_id, check_subprotocols, environment
+from logux_store.server.options import (
+    Limits,
+    check_id,
+    check_origins,
+    check_subprotocols,
+    environment,
+)
 from logux_store.server.processing import Processing
 from logux_store.server.queue import Job
 from logux_store.server.reports import REPORTS, log_report
@@ -76,6 +84,7 @@ class BaseServer(Definitions):
         timeout: float | None = 70.0,
         limits: Limits | None = None,
         future: Literal["deny", "clamp"] = "deny",
+        origins: Iterable[str | re.Pattern[str]] | None = None,
         shutdown_timeout: float = 10.0,
         clock: Clock = system_clock,
         random: Random = os.urandom,
@@ -91,6 +100,7 @@ class BaseServer(Definitions):
         self.timeout = timeout
         self.limits = Limits() if limits is None else limits
         self.future = future
+        self.origins = None if origins is None else check_origins(origins)
         self.shutdown_timeout = shutdown_timeout
         self.clock = clock
         self._events = Emitter()
@@ -106,7 +116,7 @@ class BaseServer(Definitions):
         super().__init__()
         self.subscriptions = Subscriptions()
         self.flow = Flow()
-        self.logins = FailedLogins(self.limits.logins, self.limits.login_memory, monotonic)
+        self.logins = FailedLogins(self.limits.logins, self.limits.login_memory, now)
         self.resend = Resend(self)
         self.answers = Answers(self)
         self.processing = Processing(self)
@@ -224,15 +234,38 @@ class BaseServer(Definitions):
             return
         self.destroying = True
         self.report("destroy")
-        deadline = monotonic() + self.shutdown_timeout
-        while self.flow.tasks and (left := deadline - monotonic()) > 0:
+        deadline = now() + self.shutdown_timeout
+        while self.flow.tasks and (left := deadline - now()) > 0:
             await asyncio.wait(self.flow.tasks, timeout=left)
         for task in [*self.flow.tasks]:
             task.cancel()
+        await self.close_connections()
+
+    async def close_connections(self) -> None:
+        """Close what is still open; the end of `destroy`."""
         for client in [*self.connected.values()]:
             client.destroy()
 
     # What the modules beside this one need
+
+    async def respond(self, request: Request) -> Response:
+        """Answer an HTTP request, whoever has read it."""
+        if self.destroying:
+            return Response("The server is shutting down\n", 503)
+        try:
+            return await self.routes.respond(request)
+        except Exception as error:  # noqa: BLE001 - a developer's handler may raise anything
+            self.emit_error(error)
+            return Response("Internal server error\n", 500)
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """Whether a page of this origin may connect. What is no browser has no origin."""
+        if self.origins is None or origin is None:
+            return True
+        return any(
+            allowed.fullmatch(origin) if isinstance(allowed, re.Pattern) else allowed == origin
+            for allowed in self.origins
+        )
 
     def context(self, node_id: str, subprotocol: int | None) -> Context:
         """The context of a node, not of an action."""
@@ -331,3 +364,11 @@ class BaseServer(Definitions):
         client = self.client_ids.get(parse_id(meta.id).client_id)
         if client is not None:
             client.send_debug(text)
+
+
+def now() -> float:
+    """Seconds on the loop's clock, or without one on the machine's; they do not go back."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return monotonic()

@@ -5,12 +5,13 @@ Invariant: what is wrong with a definition is said when it is made.
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, overload
 
 from logux_store.actions import ActionCreator
 from logux_store.server.auth import named_arguments
 from logux_store.server.channels import Channels, FilterMaker, Load
 from logux_store.server.context import Context
+from logux_store.server.http import Handler, Routes, health, hello
 from logux_store.server.types import Access, Finally, Process, ResendTo, Types
 
 __all__ = ["Definitions"]
@@ -22,6 +23,9 @@ class Definitions:
     def __init__(self) -> None:
         self.types = Types()
         self.channels = Channels()
+        self.routes = Routes()
+        self.routes.add("GET", "/", hello)
+        self.routes.add("GET", "/health", health)
         self.connect_loader: Callable[[Context, int], Any] | None = None
         self._authenticator: Callable[..., bool | Awaitable[bool]] | None = None
         self._auth_arguments: tuple[str, ...] = ()
@@ -167,4 +171,30 @@ class Definitions:
         dict with id and time), oldest first; `last_synced` is the largest `added` that the client
         has received.
         """
+        self.routes = Routes()
+        self.routes.add("GET", "/", hello)
+        self.routes.add("GET", "/health", health)
         self.connect_loader = loader
+
+    @overload
+    def http(self, method: str, path: str, handler: Handler, /) -> None: ...
+
+    @overload
+    def http(self, handler: Handler, /) -> None: ...
+
+    def http(
+        self, method: str | Handler, path: str | None = None, handler: Handler | None = None, /
+    ) -> None:
+        """Answer HTTP requests on the port of the WebSocket: `http("POST", "/login", handler)`, or
+        `http(handler)` for all requests that no path is defined for.
+
+        A handler takes a `Request` and gives, plain or async, a `Response` or its body: text,
+        bytes, or what becomes JSON. None is an empty answer, and of a handler for all requests it
+        means that this one is not its.
+        """
+        if path is None and handler is None and callable(method):
+            self.routes.add_general(method)
+        elif isinstance(method, str) and path is not None and callable(handler):
+            self.routes.add(method, path, handler)
+        else:
+            raise TypeError("http() takes a method, a path and a handler, or only a handler")

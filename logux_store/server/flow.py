@@ -49,9 +49,14 @@ class Flow:
             return
         finally:
             self._at_once = outer
-        task = asyncio.get_running_loop().create_task(_rest_of(steps))
+        self.spawn(_rest_of(steps))
+
+    def spawn(self, steps: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `steps` in a task of their own, that is held until it is done."""
+        task = asyncio.get_running_loop().create_task(steps)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        return task
 
     async def to_task(self) -> None:
         """Make sure that what follows runs in a task."""

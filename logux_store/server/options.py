@@ -4,6 +4,8 @@ Touches nothing but the environment, and only for `LOGUX_ENV`.
 """
 
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
@@ -20,7 +22,8 @@ class Limits:
 
     | limit | unit | when it is hit |
     | --- | --- | --- |
-    | `message_size` | bytes | the connection is closed with the WebSocket code 1009 |
+    | `message_size` | bytes | `wrong-format` is sent and the connection closed; beyond twice \
+as much it is closed with the WebSocket code 1009 |
     | `entries` | actions in one `sync` | `wrong-format` is sent and the connection closed |
     | `queue` | actions of one client that wait | the connection is closed with nothing \
 acknowledged: the client sends them again when it is back |
@@ -100,3 +103,19 @@ def check_address(host: object, port: object, cert: object, key: object) -> None
 def check_id(id: str) -> str:
     """Return the server's own id part, or raise TypeError or ValueError."""
     return validate_user_id(id)
+
+
+def check_origins(origins: Iterable[str | re.Pattern[str]]) -> tuple[str | re.Pattern[str], ...]:
+    """Return the origins as a tuple, or raise TypeError or ValueError."""
+    if isinstance(origins, str):
+        raise TypeError(f"origins is a list, such as [{origins!r}]")
+    checked = tuple(origins)
+    for origin in checked:
+        if isinstance(origin, str):
+            if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/]+", origin):
+                raise ValueError(f"an origin is like 'https://example.com', not {origin!r}")
+        elif not isinstance(origin, re.Pattern):
+            raise TypeError(
+                f"an origin is a string or a compiled regular expression, not {origin!r}"
+            )
+    return checked

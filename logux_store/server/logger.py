@@ -1,0 +1,104 @@
+"""Logs of a server: for people, one line an event in colours, or as JSON lines for machines.
+
+The server writes to the logger `logux_store.server` of the standard library, so whoever has
+configured logging sees its records there; these handlers are for `logux-store serve`,
+`server.run()` and everybody who wants the same.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Any, Literal, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+__all__ = ["HumanHandler", "JsonFormatter", "LoggerName", "configure_logging"]
+
+LoggerName = Literal["human", "json"]
+
+STYLES = {
+    logging.DEBUG: "dim",
+    logging.INFO: "green",
+    logging.WARNING: "yellow",
+    logging.ERROR: "bold red",
+    logging.CRITICAL: "bold white on red",
+}
+
+
+def configure_logging(kind: LoggerName | None = None, stream: TextIO | None = None) -> None:
+    """Write the server's log to `stream`, or standard error: `"human"` or `"json"`. None means
+    human, unless somebody has configured logging already.
+    """
+    logger = logging.getLogger("logux_store")
+    if kind is None and (logging.getLogger().handlers or logger.handlers):
+        return
+    handler: logging.Handler
+    if kind == "json":
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(JsonFormatter())
+    elif kind in ("human", None):
+        handler = HumanHandler(stream)
+    else:
+        raise ValueError(f"a logger is 'human' or 'json', not {kind!r}")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    # A socket that is closed badly is a client's matter and reported as such.
+    logging.getLogger("logux_store.server.websockets").setLevel(logging.CRITICAL)
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON: level, time, name, message, and the report's details."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        values: dict[str, Any] = {
+            "level": record.levelname.lower(),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03}Z",
+            "name": record.name,
+            "pid": record.process,
+            "message": record.getMessage(),
+            **getattr(record, "logux", {}),
+        }
+        if record.exc_info:
+            values["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(values, ensure_ascii=False, default=str)
+
+
+class HumanHandler(logging.Handler):
+    """Writes a record as a line that people read, in colours if `stream` is a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__()
+        self._console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.print(self.line(record))
+            if record.exc_info:
+                formatter = self.formatter or logging.Formatter()
+                self._console.print(Text(formatter.formatException(record.exc_info), style="dim"))
+        except Exception:  # noqa: BLE001 - logging must not break what it logs
+            self.handleError(record)
+
+    def line(self, record: logging.LogRecord) -> Text:
+        """Time, level, message and details."""
+        line = Text(time.strftime("%H:%M:%S", time.localtime(record.created)), style="dim")
+        style = STYLES.get(record.levelno, "")
+        line.append(f" {record.levelname.lower():<8}", style)
+        line.append(record.getMessage(), "bold" if record.levelno >= logging.WARNING else "default")
+        details: dict[str, Any] = getattr(record, "logux", {})
+        for name, value in details.items():
+            if name != "report" and value is not None:
+                line.append(f"  {name.replace('_', ' ')} ", "dim")
+                line.append(shown(value), "cyan" if name.endswith("_id") else "default")
+        return line
+
+
+def shown(value: Any) -> str:
+    """A detail as text on one line."""
+    if isinstance(value, str):
+        return value.replace("\n", "\\n")
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,246 @@
+"""The server on a port: WebSocket and HTTP, TLS, signals.
+
+    server = Server(subprotocol=1, min_subprotocol=1)
+    server.auth(jwt_auth(secret))
+    server.type("users/rename", access=may_rename, resend=channel_of_user, process=save_name)
+    server.channel("users/:id", access=may_see, load=user_as_action)
+    server.run()
+
+What it does with what comes in is `BaseServer`'s matter.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import re
+import signal
+import ssl
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal, Self, cast
+
+from websockets.asyncio.server import Server as WebSocketServer
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request as Handshake
+from websockets.http11 import Response as HandshakeResponse
+
+from logux_store.connections import ServerWebSocket
+from logux_store.ids import Clock, Random, system_clock
+from logux_store.log import LogStore
+from logux_store.server.base_server import BaseServer
+from logux_store.server.front import Front
+from logux_store.server.logger import configure_logging
+from logux_store.server.options import Limits, check_address
+
+__all__ = ["Server"]
+
+
+class Server(BaseServer):
+    """A Logux server.
+
+    `subprotocol` and `min_subprotocol` (whole numbers) are the application's version and the oldest
+    one of a client that may connect. `host` and `port` are where to listen, port 0 is any free one;
+    `cert` and `key` (paths of PEM files) make it `wss://`. `store` keeps the log, in memory if it
+    is None. `id` is the server's part of its node id, random if it is None. `env` is
+    `"development"` or `"production"`, else what `LOGUX_ENV` says, else development: then errors
+    are told to clients, and clients accept `ws://`.
+
+    `ping` and `timeout` (seconds): after so much silence a client is asked for a sign of life, and
+    it is disconnected when it does not answer. `limits` bounds what a client may cost. `future`
+    says what happens to actions from further in the future than `limits.ahead`: `"deny"`, or
+    `"clamp"`, which gives them the present time. `origins` are the origins (strings, or compiled
+    regular expressions for the whole of one) of the pages whose browsers may connect, None for
+    all; what is no browser has none and may always try. `shutdown_timeout` (seconds) is how long
+    `destroy` waits for what is being processed. `clock` gives milliseconds since 1970, `random`
+    random bytes.
+
+    Raises TypeError or ValueError for a wrong option. See `BaseServer` for what can be defined.
+    """
+
+    def __init__(
+        self,
+        *,
+        subprotocol: int,
+        min_subprotocol: int,
+        host: str = "127.0.0.1",
+        port: int = 31337,
+        cert: str | None = None,
+        key: str | None = None,
+        store: LogStore | None = None,
+        id: str | None = None,
+        env: str | None = None,
+        ping: float | None = 20.0,
+        timeout: float | None = 70.0,
+        limits: Limits | None = None,
+        future: Literal["deny", "clamp"] = "deny",
+        origins: Iterable[str | re.Pattern[str]] | None = None,
+        shutdown_timeout: float = 10.0,
+        clock: Clock = system_clock,
+        random: Random = os.urandom,
+    ) -> None:
+        super().__init__(
+            subprotocol=subprotocol,
+            min_subprotocol=min_subprotocol,
+            store=store,
+            id=id,
+            env=env,
+            ping=ping,
+            timeout=timeout,
+            limits=limits,
+            future=future,
+            origins=origins,
+            shutdown_timeout=shutdown_timeout,
+            clock=clock,
+            random=random,
+        )
+        check_address(host, port, cert, key)
+        self.host = host
+        self.port = port
+        self.cert = cert
+        self.key = key
+        self._listening: WebSocketServer | None = None
+        self._fronts: set[Front] = set()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        if ":" in host:
+            host = f"[{host}]"
+        return f"{'ws' if self.cert is None else 'wss'}://{host}:{self.port}"
+
+    async def listen(self) -> None:
+        """Start to listen; with port 0, `port` and `url` tell the one that was found.
+
+        Raises RuntimeError without `auth` or when it listens already, OSError when the port cannot
+        be had, and what is wrong with the certificate.
+        """
+        self.check_ready()
+        if self._listening is not None or self.destroying:
+            raise RuntimeError("a server listens once; make another one to listen again")
+        check_address(self.host, self.port, self.cert, self.key)
+        size = self.limits.message_size
+        try:
+            self._listening = await serve(
+                self._accept,
+                self.host,
+                self.port,
+                ssl=self._tls(),
+                compression=None,
+                ping_interval=None,
+                # What is over the limit, but not far, is answered with the protocol's error.
+                max_size=None if size is None else 2 * size,
+                process_request=self._check_origin,
+                create_connection=cast(Any, self._open),
+                server_header=None,
+                logger=logging.getLogger("logux_store.server.websockets"),
+            )
+        except OSError as error:
+            explained = explain(error, self.host, self.port)
+            self.emit("fatal", explained)
+            self.report("fatal", error=explained)
+            raise explained from error
+        self.port = self._listening.sockets[0].getsockname()[1]
+        self.resume()
+        self.report(
+            "listen",
+            url=self.url,
+            environment=self.env,
+            node_id=self.node_id,
+            subprotocol=self.subprotocol,
+            min_subprotocol=self.min_subprotocol,
+        )
+
+    async def destroy(self) -> None:
+        """Shut down gracefully: take no new connections, finish what is being processed within
+        `shutdown_timeout` seconds, close the connections with the code 1001.
+        """
+        listening = self._listening
+        if listening is not None and not self.destroying:
+            listening.close(close_connections=False)
+        await super().destroy()
+        if listening is not None:
+            await listening.wait_closed()
+
+    async def close_connections(self) -> None:
+        for front in [*self._fronts]:
+            front.close()
+        # What was sent last leaves in the loop's next turn.
+        await asyncio.sleep(0)
+        sockets = self._listening.connections if self._listening is not None else ()
+        await asyncio.gather(*(socket.close(CloseCode.GOING_AWAY) for socket in sockets))
+        await super().close_connections()
+
+    async def _accept(self, socket: ServerConnection) -> None:
+        limits = self.limits
+        connection = ServerWebSocket(
+            socket,
+            max_size=limits.message_size or sys.maxsize,
+            max_waiting=limits.waiting or sys.maxsize,
+        )
+        self.add_client(connection)
+        await connection.run()
+
+    def _open(self, *arguments: Any, **options: Any) -> Front:
+        return Front(
+            lambda: ServerConnection(*arguments, **options),
+            self.respond,
+            self.flow.spawn,
+            self.limits.message_size or sys.maxsize,
+            self._fronts,
+        )
+
+    def _check_origin(
+        self, socket: ServerConnection, request: Handshake
+    ) -> HandshakeResponse | None:
+        if self.allows_origin(request.headers.get("Origin")):
+            return None
+        return socket.respond(403, "Pages of this origin may not connect\n")
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self.cert is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
+    def run(self) -> None:
+        """Listen until SIGINT or SIGTERM, then shut down gracefully. Logs for people, unless
+        logging is configured already.
+        """
+        configure_logging()
+        asyncio.run(self.serve_until_signal())
+
+    async def serve_until_signal(self) -> None:
+        """What `run` does, inside an event loop of yours."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, stop.set)
+        try:
+            async with self:
+                await stop.wait()
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.destroy()
+
+
+def explain(error: OSError, host: str, port: int) -> OSError:
+    """The error with what can be done about it."""
+    if error.errno == errno.EADDRINUSE:
+        text = f"port {port} of {host} is in use; stop the other program or take another port"
+    elif error.errno == errno.EACCES:
+        text = f"port {port} may not be used without special rights; take one from 1024 on"
+    else:
+        return error
+    return OSError(error.errno, text)
