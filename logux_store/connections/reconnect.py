@@ -104,6 +104,12 @@ class Reconnect:
         for unbind in self._unbind:
             unbind()
 
+    async def wait_closed(self) -> None:
+        """Wait until what was disconnected is closed, if that takes time."""
+        wait_closed = getattr(self.connection, "wait_closed", None)
+        if wait_closed is not None:
+            await wait_closed()
+
     def _on_message(self, message: Message) -> None:
         if message[:1] == ["error"] and len(message) > 1 and message[1] in FATAL:
             self._wanted = False

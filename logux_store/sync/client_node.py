@@ -106,7 +106,7 @@ class ClientNode(BaseNode):
         for id in self._unsent:
             entry = log.by_id(id)
             if entry is not None:
-                last = max(entry[1].time - ahead, last + 1)
+                last = max(entry[1].time - ahead, last)
                 moves.append((id, last))
         log.offset = self.offset
         log.restart_time(last)
