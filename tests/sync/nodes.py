@@ -49,9 +49,9 @@ class Two:
         return self.server
 
     def connect(self) -> None:
+        """Let them meet."""
         self.pair.left.connect()
         self.pair.deliver()
-        self.pair.clear()
 
 
 class Other:

@@ -24,7 +24,7 @@ async def test_a_value_that_is_promised_goes_on_when_it_has_come() -> None:
         return "coroutine"
 
     pending.resolve(promise, values.append)
-    future = asyncio.get_running_loop().create_future()
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     pending.resolve(lambda: future, values.append)
     assert values == []
     await settle()
