@@ -84,6 +84,7 @@ class _Reporter:
         "failed_before",
         "processing",
         "timer",
+        "told",
         "wait",
     )
 
@@ -97,6 +98,7 @@ class _Reporter:
         self.failed_before = False
         self.processing: set[str] = set()
         self.timer: asyncio.TimerHandle | None = None
+        self.told: Status | None = None
 
     def cancel(self) -> None:
         if self.timer is not None:
@@ -104,7 +106,9 @@ class _Reporter:
             self.timer = None
 
     def tell(self, value: Status, details: dict[str, Any] | None = None) -> None:
-        self.callback(value, details)
+        if value != self.told or details is not None:
+            self.told = value
+            self.callback(value, details)
 
     def after(self, delay: float, call: Callable[..., object], *args: Any) -> None:
         """Call later, unless something else happens before."""

@@ -76,8 +76,15 @@ class Context:
     def send_back(self, action: Action, **meta: Any) -> Meta | None:
         """Send an action to the client that this context is about, and to nobody else.
 
-        `meta` is that of `server.log.add`. Raises what `server.log.add` raises.
+        `meta` is that of `server.log.add`; an `id` that the log has sends that entry again. Raises
+        what `server.log.add` raises.
         """
+        entry = self.server.log.by_id(meta["id"]) if "id" in meta else None
+        if entry is not None:
+            client = self.server.client_ids.get(self.client_id)
+            if client is not None:
+                client.send(*entry)
+            return entry[1]
         return self.server.log.add(
             action, **{"clients": [self.client_id], "status": "processed", **meta}
         )

@@ -19,7 +19,7 @@ REPORTS: dict[str, tuple[int, str]] = {
     "clean": (logging.INFO, "Action was cleaned"),
     "client_error": (logging.WARNING, "Client error"),
     "connect": (logging.INFO, "Client was connected"),
-    "denied": (logging.WARNING, "Action was denied"),
+    "denied": (logging.INFO, "Action was denied"),
     "destroy": (logging.INFO, "Shutting down Logux server"),
     "disconnect": (logging.INFO, "Client was disconnected"),
     "error": (logging.ERROR, "Error"),
