@@ -64,9 +64,8 @@ class Definitions:
         - `access_and_process` stands for access and process at once: PermissionError, or an HTTP
           client's error with the status 403, means denied.
 
-        Actions of one client in the same `queue` are processed one after the other; when one is
-        undone, those waiting behind it are too. Raises TypeError and ValueError for what is missing
-        or already defined.
+        Actions of one client in the same `queue` are processed one after the other. Raises
+        TypeError and ValueError for what is missing or already defined.
         """
         self.types.add(
             type,

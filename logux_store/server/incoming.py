@@ -40,7 +40,7 @@ class Incoming:
 
     def __init__(self, server: "BaseServer") -> None:
         self._server = server
-        self.queues = Queues(server.processing.work, server.processing.drop)
+        self.queues = Queues(server.processing.work)
 
     def receive(
         self, client: "ServerClient", entries: list[Entry], acknowledge: "Callable[[], None]"

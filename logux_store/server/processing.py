@@ -66,12 +66,6 @@ class Processing:
             return
         await self._run(callbacks, ctx, job)
 
-    def drop(self, job: Job) -> None:
-        """Undo a job that waited behind an undone one."""
-        self._server.undo(job.action, job.meta)
-        if job.accepted:
-            self._server.answers.settle(job)
-
     async def _accept(self, callbacks: TypeCallbacks, ctx: Context, job: Job) -> bool:
         """Ask whether the client may do this, and if so, add the action to the log."""
         server = self._server

@@ -2,8 +2,8 @@
 
 A client has a queue for each queue name in use, `main` unless a type or a channel says otherwise.
 The next action of a queue starts when the one before it is finished: access, resend and process
-included. When one is undone, those that wait behind it are undone as well, since they may build on
-it; what is independent belongs in another queue.
+included. Each is judged by itself: that one is undone does not undo those behind it, whose fate
+would otherwise depend on how soon they came.
 
 Invariants: at most one action of a queue is being processed; a queue that has nothing to do does
 not exist; every job ends with its receipts done.
@@ -80,21 +80,13 @@ class ClientQueue:
 
 
 class Queues:
-    """The queues of all clients.
+    """The queues of all clients; `work` does everything for one job."""
 
-    `work` does everything for one job; `drop` undoes a job that waited behind an undone one.
-    """
+    __slots__ = ("_by_client", "_work", "jobs")
 
-    __slots__ = ("_by_client", "_drop", "_work", "jobs")
-
-    def __init__(
-        self,
-        work: Callable[[Job], Coroutine[Any, Any, None]],
-        drop: Callable[[Job], None],
-    ) -> None:
+    def __init__(self, work: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
         self._by_client: dict[str, dict[str, ClientQueue]] = {}
         self._work = work
-        self._drop = drop
         self.jobs: dict[str, Job] = {}
 
     def __iter__(self) -> Iterator[ClientQueue]:
@@ -127,21 +119,12 @@ class Queues:
                     await self._work(job)
                 finally:
                     self._end(job)
-                if job.undone:
-                    self._drop_rest(queue)
         finally:
             queue.running = False
             queues = self._by_client[client_id]
             del queues[queue.name]
             if not queues:
                 del self._by_client[client_id]
-
-    def _drop_rest(self, queue: ClientQueue) -> None:
-        rest = [*queue.waiting]
-        queue.waiting.clear()
-        for job in rest:
-            self._drop(job)
-            self._end(job)
 
     def _end(self, job: Job) -> None:
         # A subscription that was sent again has another job under the same id.

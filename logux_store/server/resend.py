@@ -17,6 +17,7 @@ from logux_store.ids import parse_id
 from logux_store.meta import Meta
 from logux_store.server.context import Context
 from logux_store.server.subscriptions import Subscriber
+from logux_store.sync import SharedAction
 
 if TYPE_CHECKING:
     from logux_store.server.base_server import BaseServer
@@ -47,60 +48,68 @@ class Resend:
         """
         server = self._server
         reached = set(meta.exclude_clients) if meta.exclude_clients else set()
+        recipients: list[ServerClient] = []
+        undecided: dict[ServerClient, list[Awaitable[bool]]] = {}
         for node_id in meta.nodes or ():
             client = server.node_ids.get(node_id)
             if client is not None and client.client_id not in reached:
                 reached.add(client.client_id)
-                client.send(action, meta)
+                recipients.append(client)
         for client_id in meta.clients or ():
             client = server.client_ids.get(client_id)
             if client is not None and client_id not in reached:
                 reached.add(client_id)
-                client.send(action, meta)
-        if not meta.users and not meta.channels:
-            return []
-        reached.add(parse_id(meta.id).client_id)
+                recipients.append(client)
+        if meta.users or meta.channels:
+            reached.add(parse_id(meta.id).client_id)
         for user_id in meta.users or ():
-            for client in [*server.user_ids.get(user_id, ())]:
+            for client in server.user_ids.get(user_id, ()):
                 if client.client_id not in reached:
                     reached.add(client.client_id)
-                    client.send(action, meta)
+                    recipients.append(client)
         if meta.channels:
-            return self._send_to_channels(action, meta, reached)
-        return []
+            self._find_subscribers(action, meta, reached, recipients, undecided)
+        if not recipients and not undecided:
+            return []
+        # Serialised once, however many get it.
+        shared = SharedAction(action)
+        for client in recipients:
+            client.send(shared, meta)
+        return [
+            self._decide(client, client.hold(shared, meta), answers)
+            for client, answers in undecided.items()
+        ]
 
-    def _send_to_channels(
-        self, action: Action, meta: Meta, reached: set[str]
-    ) -> list[Coroutine[Any, Any, None]]:
-        undecided: dict[ServerClient, list[Awaitable[bool]]] = {}
+    def _find_subscribers(
+        self,
+        action: Action,
+        meta: Meta,
+        reached: set[str],
+        recipients: "list[ServerClient]",
+        undecided: "dict[ServerClient, list[Awaitable[bool]]]",
+    ) -> None:
         ask: Callable[[Subscriber], bool | list[Awaitable[bool]]] | None = None
         for channel in meta.channels or ():
             nodes = self._server.subscriptions.channels.get(channel)
             if nodes is None:
                 continue
+            # A filter may subscribe somebody.
             for subscriber in [*nodes.values()]:
                 client = subscriber.client
                 if client.client_id in reached:
                     continue
                 if subscriber.everything:
-                    reached.add(client.client_id)
-                    client.send(action, meta)
-                    continue
-                if ask is None:
-                    ask = self._filters(action, meta)
-                answer = ask(subscriber)
+                    answer: bool | list[Awaitable[bool]] = True
+                else:
+                    if ask is None:
+                        ask = self._filters(action, meta)
+                    answer = ask(subscriber)
                 if answer is True:
                     reached.add(client.client_id)
-                    client.send(action, meta)
+                    recipients.append(client)
+                    close(undecided.pop(client, []))
                 elif answer:
                     undecided.setdefault(client, []).extend(answer)
-        waiting: list[Coroutine[Any, Any, None]] = []
-        for client, answers in undecided.items():
-            if client.client_id in reached:
-                close(answers)
-            else:
-                waiting.append(self._decide(client, client.hold(action, meta), answers))
-        return waiting
 
     def _filters(
         self, action: Action, meta: Meta

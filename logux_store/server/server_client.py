@@ -8,6 +8,7 @@ and has no subscriptions.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Mapping
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -63,6 +64,7 @@ class ServerClient:
         self.unconfirmed: deque[Entry] = deque(maxlen=ANSWERS_PER_CLIENT)
         self._held: deque[Held] = deque()
         self._expiry: asyncio.TimerHandle | None = None
+        self._asked: Awaitable[bool] | None = None
         self._patience = self._start_patience()
         self.node = FilteredNode(
             self,
@@ -176,6 +178,7 @@ class ServerClient:
         except Exception as error:  # noqa: BLE001 - a developer's callback may raise anything
             return self._auth_failed(error, start)
         if isinstance(answer, Awaitable):
+            self._asked = answer
             return self._authenticate_later(answer, start)
         return self._accepted(start) if answer else self._refused(start)
 
@@ -274,6 +277,9 @@ class ServerClient:
             if timer is not None:
                 timer.cancel()
         self.node.destroy()
+        if iscoroutine(self._asked) and getcoroutinestate(self._asked) == CORO_CREATED:
+            # The node has given it up before it began.
+            self._asked.close()
         self._held.clear()
         if self.unconfirmed:
             server.answers.keep(self.client_id, [*self.unconfirmed])

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from logux_store.log import LogStore
 from logux_store.server.base_server import BaseServer
 from logux_store.server.options import Limits
 from logux_store.sync.messages import Message, unpack_sync
@@ -15,12 +14,17 @@ NOW = 1_000_000
 
 
 class Addressed:
-    """A connection that knows where it comes from."""
+    """A connection that knows where it comes from and what was sent by it."""
 
     def __init__(self, connection: Any, remote_address: str, http_headers: dict[str, str]) -> None:
         self._connection = connection
         self.remote_address = remote_address
         self.http_headers = http_headers
+        self.sent: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+        self._connection.send(message)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -129,6 +133,7 @@ class Peer:
 
     @property
     def connected(self) -> bool:
+        self.pair.deliver()
         return self.pair.left.connected
 
     def disconnect(self) -> None:
@@ -191,11 +196,3 @@ def peer_of() -> Callable[..., Peer]:
 @pytest.fixture
 def peer(server: Watched) -> Peer:
     return Peer(server)
-
-
-@pytest.fixture
-def persistent() -> LogStore:
-    """Stands for a store that outlives a server."""
-    from logux_store.log import MemoryStore
-
-    return MemoryStore()

@@ -1,0 +1,225 @@
+"""An action is processed once, however often it is sent, and its answer arrives."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from logux_store.log import MemoryStore
+from logux_store.testing import run_virtual
+
+
+def allow(ctx: Any, action: Any, meta: Any) -> bool:
+    return True
+
+
+class Disk(MemoryStore):
+    """A store that takes its time to be durable; `commit` is when it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Any] = []
+
+    def when_durable(self, callback: Any) -> None:
+        self.waiting.append(callback)
+
+    def commit(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for callback in waiting:
+            callback()
+
+
+def test_an_action_is_acknowledged_when_it_is_durable(make_server: Any, peer_of: Any) -> None:
+    disk = Disk()
+    server = make_server(store=disk)
+    server.type("do", access=allow)
+    peer = peer_of(server)
+    peer.act("do")
+    peer.act("do")
+    assert peer.synced == []
+    disk.commit()
+    assert peer.synced == [1, 2]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_action_sent_again_after_a_lost_acknowledgement_is_processed_once(
+    make_server: Any, peer_of: Any, kept: bool
+) -> None:
+    disk = Disk()
+    server = make_server(store=disk)
+    calls: list[str] = []
+    server.type("do", access=allow, process=lambda ctx, action, meta: calls.append(meta.id))
+    if kept:
+        server.on("preadd", lambda action, meta: meta.reasons.append("keep"))
+    peer = peer_of(server)
+    id = peer.act("do")
+    assert calls == [id]
+    # The connection breaks between processing and acknowledgement.
+    peer.pair.cut()
+    disk.commit()
+    assert peer.synced == []
+
+    again = peer_of(server)
+    again.take()
+    assert again.act("do") == id
+    disk.commit()
+    assert calls == [id]
+    assert again.synced == [1]
+    assert again.got == [{"type": "logux/processed", "id": id}]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_undone_action_sent_again_is_undone_again(
+    make_server: Any, peer_of: Any, kept: bool
+) -> None:
+    server = make_server()
+    calls: list[int] = []
+
+    def process(ctx: Any, action: Any, meta: Any) -> None:
+        calls.append(1)
+        raise RuntimeError
+
+    server.type("do", access=allow, process=process, resend=lambda *_: {"user": "20"})
+    if kept:
+        server.on("preadd", lambda action, meta: meta.reasons.append("keep"))
+    reader = peer_of(server, "20:b:1")
+    peer = peer_of(server)
+    id = peer.act("do")
+    reader.take()
+    peer.disconnect()
+    again = peer_of(server)
+    again.take()
+    again.act("do")
+    undo = {"type": "logux/undo", "id": id, "action": {"type": "do"}, "reason": "error"}
+    assert again.got == [undo]
+    assert reader.got == []
+    assert calls == [1]
+
+
+def test_a_denied_action_sent_again_is_checked_again(make_server: Any, peer_of: Any) -> None:
+    server = make_server()
+    server.type("do", access=lambda *_: False)
+    peer = peer_of(server)
+    peer.act("do")
+    peer.disconnect()
+    again = peer_of(server)
+    again.take()
+    again.act("do")
+    assert [action["reason"] for action in again.got] == ["denied"]
+
+
+def test_once_holds_across_a_restart(make_server: Any, peer_of: Any) -> None:
+    store = MemoryStore()
+    calls: list[str] = []
+
+    def start() -> Any:
+        server = make_server(store=store)
+        server.type("do", access=allow, process=lambda ctx, action, meta: calls.append(meta.id))
+        return server
+
+    first = peer_of(start())
+    id = first.act("do")
+    again = peer_of(start())
+    again.act("do")
+    assert calls == [id]
+    assert again.got == [{"type": "logux/processed", "id": id}]
+
+
+def test_what_was_accepted_but_not_processed_is_taken_up_after_a_restart(
+    make_server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        calls: list[Any] = []
+
+        def start(seconds: float) -> Any:
+            server = make_server(store=store)
+
+            async def process(ctx: Any, action: Any, meta: Any) -> None:
+                await asyncio.sleep(seconds)
+                calls.append(action["n"])
+
+            server.type("do", access=allow, process=process, resend=lambda *_: {"user": "20"})
+            return server
+
+        crashed = start(1_000_000)
+        peer = peer_of(crashed)
+        ids = [peer.act("do", n=1), peer.act("do", n=2)]
+        await asyncio.sleep(1)
+        # Only the first is in the log: the second waits in the queue and is not acknowledged.
+        assert peer.synced == [1]
+        assert [meta.status for _, meta in store.entries()] == ["waiting"]
+
+        server = start(1)
+        reader = peer_of(server, "20:b:1")
+        again = peer_of(server)
+        await asyncio.sleep(2)
+        assert calls == [1]
+        assert {"type": "logux/processed", "id": ids[0]} in again.got
+        assert len(store) == 0
+        again.ms = 1
+        assert again.act("do", n=2) == ids[1]
+        await asyncio.sleep(2)
+        assert calls == [1, 2]
+        assert [action["n"] for action in reader.got] == [1, 2]
+
+    run_virtual(main())
+
+
+def test_the_same_action_twice_on_its_way_is_processed_once(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+        calls: list[int] = []
+
+        async def process(ctx: Any, action: Any, meta: Any) -> None:
+            await asyncio.sleep(5)
+            calls.append(1)
+
+        server.type("do", access=allow, process=process)
+        peer = peer_of(server)
+        id = peer.act("do")
+        peer.disconnect()
+        again = peer_of(server)
+        again.act("do")
+        again.sync(({"type": "do"}, {"id": 1, "time": 1}))
+        await asyncio.sleep(10)
+        assert calls == [1]
+        assert again.synced == [1, 2]
+        assert again.got == [{"type": "logux/processed", "id": id}]
+
+    run_virtual(main())
+
+
+def test_an_answer_waits_for_a_client_that_is_away(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+
+        async def process(ctx: Any, action: Any, meta: Any) -> None:
+            await asyncio.sleep(5)
+
+        server.type("do", access=allow, process=process)
+        peer = peer_of(server)
+        id = peer.act("do")
+        await asyncio.sleep(1)
+        assert peer.synced == [1]
+        peer.disconnect()
+        await asyncio.sleep(10)
+        again = peer_of(server)
+        assert again.got == [{"type": "logux/processed", "id": id}]
+        # It was not confirmed, so it comes once more; then it is.
+        again.disconnect()
+        third = peer_of(server)
+        assert third.got == [{"type": "logux/processed", "id": id}]
+        third.acknowledge()
+        third.disconnect()
+        assert peer_of(server).got == []
+
+    run_virtual(main())
+
+
+def test_an_answer_that_was_not_confirmed_comes_again(server: Any, peer_of: Any) -> None:
+    peer = peer_of(server)
+    id = peer.act("do")
+    peer.pair.cut()
+    again = peer_of(server)
+    assert again.got == [{"type": "logux/processed", "id": id}]
