@@ -1,5 +1,6 @@
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -58,11 +59,42 @@ def test_characters_beyond_the_first_plane_come_before_the_end_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "id", ["", "1", "1 a", "a b c", "1 a 0 0", "1_0 a 0", "+1 a 0", "01 a 0", "1  0", "1.5 a 0"]
+    "id",
+    [
+        *("", "1", "1 a", "a b c", "1 a 0 0", "1_0 a 0", "+1 a 0", "01 a 0", "1  0", "1.5 a 0"),
+        *("-1 a 0", "1 a -1", "1 a 00", "\u0661 a 0", "1 a 0\n", " 1 a 0"),
+        "1234567890123456 a 0",
+    ],
 )
 def test_what_is_not_an_action_id_is_refused(id: str) -> None:
     with pytest.raises(ValueError, match="is not an action id"):
         order_key(id, 0)
+
+
+@given(st.integers(0, 10**15 - 1), node_ids, st.integers(0, 10**15 - 1), st.integers())
+def test_the_key_has_all_parts_of_an_id(ms: int, node: str, counter: int, time: int) -> None:
+    assert order_key(f"{ms} {node} {counter}", time) == (time, node_key(node), counter, ms)
+
+
+@pytest.mark.parametrize("time", [1.0, "1", None, True])
+def test_a_time_that_is_no_integer_is_refused(time: Any) -> None:
+    with pytest.raises(TypeError, match="integer of milliseconds"):
+        order_key("1 a 0", time)
+
+
+@pytest.mark.parametrize("id", [None, 1, b"1 a 0"])
+def test_an_action_id_that_is_no_string_is_refused(id: Any) -> None:
+    with pytest.raises(TypeError, match="an action id is a string"):
+        order_key(id, 0)
+
+
+def test_half_a_character_is_in_no_id() -> None:
+    # Two halves would be another id with the key of the whole character.
+    for node in ("\ud83d", "\ud83d\ude00"):
+        with pytest.raises(ValueError, match="half a character"):
+            order_key(f"1 {node} 0", 0)
+        with pytest.raises(ValueError, match="half a character"):
+            validate_node_id(node)
 
 
 def test_the_older_of_two_metas_ids_or_nothing_is_told() -> None:

@@ -192,7 +192,7 @@ class Log:
         """
         return self.store.entries(order, index=index, newest_first=newest_first)
 
-    def change_meta(self, id: str, **diff: Any) -> bool:
+    def change_meta(self, id: str, /, **diff: Any) -> bool:
         """Set keys of an entry's meta; with `reasons=[]` the log drops it. False if there is no
         such entry.
 
