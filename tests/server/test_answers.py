@@ -223,3 +223,18 @@ def test_an_answer_that_was_not_confirmed_comes_again(server: Any, peer_of: Any)
     peer.pair.cut()
     again = peer_of(server)
     assert again.got == [{"type": "logux/processed", "id": id}]
+
+
+@pytest.mark.parametrize("ahead", [-5, 0, 7])
+@pytest.mark.parametrize("type", ["denied", "broken"])
+def test_an_undo_comes_after_its_action_whatever_the_clients_clock_says(
+    make_server: Any, peer_of: Any, type: str, ahead: int
+) -> None:
+    server = make_server()
+    server.type("denied", access=lambda *_: False)
+    server.type("broken", access=allow, process=lambda *_: 1 / 0)
+    peer = peer_of(server)
+    peer.sync(({"type": type}, {"id": ahead, "time": ahead}))
+    ((undo, meta),) = peer.entries
+    assert undo["type"] == "logux/undo"
+    assert meta.time == server.clock() + max(ahead + 1, 0)
