@@ -112,6 +112,10 @@ class TwoLogs(RuleBasedStateMachine):
     def commit(self) -> None:
         self.store.commit()
 
+    @rule(left=st.booleans())
+    def ask_for_a_sign_of_life(self, left: bool) -> None:
+        (self.client if left else self.server)._on_quiet()
+
     @rule()
     def hang_up_on_the_left(self) -> None:
         self.pair.left.disconnect()
