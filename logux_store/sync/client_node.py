@@ -101,15 +101,16 @@ class ClientNode(BaseNode):
         ahead = self.offset - log.offset
         if not ahead:
             return
-        last = self._sent_time
+        sent = self._sent_time
         moves: list[tuple[str, int]] = []
         for id in self._unsent:
             entry = log.by_id(id)
             if entry is not None:
-                last = max(entry[1].time - ahead, last)
-                moves.append((id, last))
+                time = entry[1].time
+                # One that was given an earlier time than what was sent stays before that.
+                moves.append((id, time - ahead if time < sent else max(time - ahead, sent)))
         log.offset = self.offset
-        log.restart_time(last)
+        log.restart_time(max([sent, *(time for _, time in moves)]))
         with log.batch():
             for id, time in moves:
                 log.move(id, time)

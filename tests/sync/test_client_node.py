@@ -131,6 +131,19 @@ def test_a_moved_action_does_not_come_before_an_earlier_one_that_was_sent() -> N
     assert times(two.client_log)["b"] == 1000
 
 
+def test_actions_that_were_given_a_time_keep_their_distance() -> None:
+    two = Clocks(5000, 1000)
+    two.connect()
+    two.client_log.add(A)
+    two.pair.cut()
+    two.client_log.add(B, time=600)
+    two.client_log.add(C, time=500)
+    two.reconnect(5100, 1000)
+    assert two.client.offset == 4100
+    for log in (two.client_log, two.server_log):
+        assert times(log) == {"a": 1000, "b": 500, "c": 400}
+
+
 def test_an_action_after_a_change_of_the_offset_does_not_wait_for_the_time_that_was_wrong() -> None:
     two = Clocks(5000, 1000)
     two.client_log.add(A)
