@@ -1,0 +1,203 @@
+"""A small application, on this server and on the JavaScript one (js/server.js), behind one
+interface, so that the same test can be run against both.
+"""
+
+import re
+from typing import Any, Protocol
+
+from logux_store.ids import id_time
+from logux_store.server import NotFoundError, Server
+from tests.interop.node_process import NodeProcess
+
+__all__ = ["Application", "JavaScriptServer", "PythonServer"]
+
+Action = dict[str, Any]
+
+
+class Application(Protocol):
+    """What tests may ask a server for, besides speaking the protocol with it."""
+
+    url: str
+
+    async def start(self, **options: Any) -> None:
+        """Listen, on the same port as before if it was stopped; options by their JavaScript
+        names.
+        """
+        ...
+
+    async def stop(self) -> None: ...
+    async def cut(self) -> None:
+        """End all connections, as if a cable were cut."""
+        ...
+
+    async def nodes(self) -> list[str]:
+        """The ids of the connected nodes."""
+        ...
+
+    async def headers(self, client_id: str) -> Any: ...
+    async def processed(self) -> list[str]:
+        """The ids of the actions that were processed, in that order."""
+        ...
+
+    async def room(self, room: str) -> list[Action]:
+        """The actions of a room, in the order in which they were processed."""
+        ...
+
+    async def sinces(self) -> list[str | None]:
+        """What the subscriptions to rooms said about the last action that is known."""
+        ...
+
+    async def undo(self, id: str, reason: str) -> None: ...
+    async def say(self, action: Action, **meta: Any) -> None:
+        """Add an action of the server."""
+        ...
+
+
+class JavaScriptServer:
+    """The application on @logux/server."""
+
+    def __init__(self, node: NodeProcess) -> None:
+        self._node = node
+        self._port = 0
+        self.url = ""
+
+    async def start(self, **options: Any) -> None:
+        self._port = await self._node.call("server.start", **{"port": self._port, **options})
+        self.url = f"ws://127.0.0.1:{self._port}"
+
+    async def stop(self) -> None:
+        await self._node.call("server.stop")
+
+    async def cut(self) -> None:
+        await self._node.call("server.cut")
+
+    async def nodes(self) -> list[str]:
+        nodes: list[str] = await self._node.call("server.nodes")
+        return nodes
+
+    async def headers(self, client_id: str) -> Any:
+        return await self._node.call("server.headers", clientId=client_id)
+
+    async def processed(self) -> list[str]:
+        processed: list[str] = await self._node.call("server.processed")
+        return processed
+
+    async def room(self, room: str) -> list[Action]:
+        actions: list[Action] = await self._node.call("server.room", room=room)
+        return actions
+
+    async def sinces(self) -> list[str | None]:
+        sinces: list[str | None] = await self._node.call("server.sinces")
+        return sinces
+
+    async def undo(self, id: str, reason: str) -> None:
+        await self._node.call("server.undo", id=id, reason=reason)
+
+    async def say(self, action: Action, **meta: Any) -> None:
+        await self._node.call("server.say", action=action, meta=meta)
+
+
+class PythonServer:
+    """The application on this server."""
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._port = 0
+        self.url = ""
+        self._rooms: dict[str, list[tuple[Action, Any, int]]] = {}
+        self._processed: list[str] = []
+        self._sinces: list[str | None] = []
+
+    @property
+    def server(self) -> Server:
+        assert self._server is not None
+        return self._server
+
+    async def start(self, **options: Any) -> None:
+        names = {"minSubprotocol": "min_subprotocol"}
+        options = {names.get(name, name): value for name, value in options.items()}
+        self._server = Server(
+            **{"subprotocol": 1, "min_subprotocol": 1, "port": self._port, **options}
+        )
+        self._define(self._server)
+        await self._server.listen()
+        self._port = self._server.port
+        self.url = self._server.url
+
+    def _define(self, server: Server) -> None:
+        server.auth(
+            lambda user_id, token, headers: (
+                user_id != "nobody" and "secret" in (token, headers.get("token"))
+            )
+        )
+        server.type(
+            re.compile("^room/"),
+            access=lambda ctx, action, meta: not action.get("forbidden"),
+            process=self._process,
+            resend=lambda ctx, action, meta: f"rooms/{action['room']}",
+        )
+        server.channel(
+            "rooms/:id",
+            access=lambda ctx, action, meta: ctx.params["id"] != "closed",
+            filter=self._filter,
+            load=self._load,
+        )
+        server.type("0", access=lambda *_: True, resend=lambda *_: "rooms/encrypted")
+        server.type("0/clean", access=lambda *_: True)
+
+    def _process(self, ctx: Any, action: Action, meta: Any) -> None:
+        self._processed.append(meta.id)
+        if action.get("fail"):
+            raise ArithmeticError("The action fails")
+        entry = (action, meta, self.server.clock())
+        self._rooms.setdefault(action["room"], []).append(entry)
+
+    def _filter(self, ctx: Any, action: Action, meta: Any) -> Any:
+        author = (action.get("filter") or {}).get("author")
+        return (lambda ctx, action, meta: action.get("author") == author) if author else None
+
+    def _load(self, ctx: Any, action: Action, meta: Any) -> Any:
+        if ctx.params["id"] == "missing":
+            raise NotFoundError
+        id = action["since"]["id"] if "since" in action else None
+        self._sinces.append(id)
+        since = 0 if id is None else id_time(id)
+        author = (action.get("filter") or {}).get("author")
+        return [
+            (said, {"id": meta.id, "time": meta.time})
+            for said, meta, at in self._rooms.get(ctx.params["id"], [])
+            if at >= since and (not author or said.get("author") == author)
+        ]
+
+    async def stop(self) -> None:
+        await self.server.destroy()
+
+    async def cut(self) -> None:
+        for client in [*self.server.connected.values()]:
+            connection: Any = client.connection
+            connection._socket.transport.abort()
+
+    async def nodes(self) -> list[str]:
+        return sorted(self.server.node_ids)
+
+    async def headers(self, client_id: str) -> Any:
+        return self.server.client_ids[client_id].node.remote_headers
+
+    async def processed(self) -> list[str]:
+        return self._processed
+
+    async def room(self, room: str) -> list[Action]:
+        return [action for action, _, _ in self._rooms.get(room, [])]
+
+    async def sinces(self) -> list[str | None]:
+        return self._sinces
+
+    async def undo(self, id: str, reason: str) -> None:
+        for name, entries in self._rooms.items():
+            for action, meta, _ in entries:
+                if meta.id == id:
+                    self._rooms[name] = [entry for entry in entries if entry[1].id != id]
+                    self.server.undo(action, meta, reason)
+
+    async def say(self, action: Action, **meta: Any) -> None:
+        self.server.log.add(action, **meta, status="processed")
