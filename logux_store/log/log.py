@@ -40,9 +40,7 @@ LONG_AGO = -(10**15)
 class Log:
     """A log of one node.
 
-    `store` defaults to a new `MemoryStore`, `clock` to this machine's. `offset` (ms) is what the
-    local clock is ahead of the server's; it is subtracted from the time of actions that this log
-    creates from then on.
+    `store` defaults to a new `MemoryStore`, `clock` to this machine's.
     """
 
     def __init__(
@@ -52,7 +50,7 @@ class Log:
         self.node_id = node_id
         self.store: LogStore = MemoryStore() if store is None else store
         self.clock = clock
-        self.offset = 0
+        self._offset: int = self.store.value("offset") or 0
         # Listeners for every action, by event; and by event, type and `action["id"]`.
         self._events = Emitter()
         self._typed = Emitter()
@@ -78,6 +76,19 @@ class Log:
         self._node_key = node_key(node_id)
         # Of two actions with one time, the node id would decide.
         self._last_time += 1
+
+    @property
+    def offset(self) -> int:
+        """What the local clock is ahead of the server's, in milliseconds, as far as is known: it is
+        subtracted from the time of actions that this log creates from then on. The store keeps it,
+        so that after a restart actions are in order before the first connection too.
+        """
+        return self._offset
+
+    @offset.setter
+    def offset(self, offset: int) -> None:
+        self._offset = offset
+        self.store.set_value("offset", offset)
 
     def generate_id(self) -> str:
         """A new action id: the clock's milliseconds, or the last id's and one more; counter 0."""
@@ -171,7 +182,7 @@ class Log:
     def _own_time(self, ms: int) -> int:
         # The user's later action must not come before an earlier one, so time does not go back
         # either; within one millisecond the ids decide.
-        time = self._last_clock - (self._last_ms - ms) - self.offset
+        time = self._last_clock - (self._last_ms - ms) - self._offset
         if time < self._last_time:
             return self._last_time
         self._last_time = time

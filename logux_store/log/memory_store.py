@@ -44,6 +44,7 @@ class MemoryStore:
         self._reasons: Groups[int] = defaultdict(SortedEntries)
         self._last_added = 0
         self._last_synced = LastSynced(0, 0)
+        self._values: dict[str, Any] = {}
         # By client id, the one that was heard of last at the end; then by action id, in order.
         self._remembered: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._remembered_count = 0
@@ -60,6 +61,7 @@ class MemoryStore:
             groups.clear()
         self._last_added = 0
         self._last_synced = LastSynced(0, 0)
+        self._values.clear()
         self._remembered.clear()
         self._remembered_count = 0
 
@@ -184,6 +186,15 @@ class MemoryStore:
         self._last_synced = LastSynced(
             last.sent if sent is None else sent, last.received if received is None else received
         )
+
+    def value(self, name: str) -> Any:
+        return self._values.get(name)
+
+    def set_value(self, name: str, value: Any) -> None:
+        if value is None:
+            self._values.pop(name, None)
+        else:
+            self._values[name] = value
 
     def remember(self, id: str) -> bool:
         clients = self._remembered

@@ -111,6 +111,19 @@ class LogStore(Protocol):
         """Set either number, or both."""
         ...
 
+    def value(self, name: str) -> Any:
+        """What `set_value` was told under this name; None if nothing."""
+        ...
+
+    def set_value(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name, or with None forget what is there. It lasts as long as
+        the log does; whoever gets it must not change it.
+
+        A store that writes it down raises TypeError or ValueError, with nothing changed, when it
+        has no JSON form.
+        """
+        ...
+
     def remember(self, id: str) -> bool:
         """Remember that the action was processed, though the log may not keep it; False if that
         was known.

@@ -237,6 +237,20 @@ class LogStoreContract:
         same(self.reopen(store).last_synced(), LastSynced(sent=4, received=3))
         self.discard(store)
 
+    def test_values_are_kept_under_their_names(self) -> None:
+        store = self.make_store()
+        deep = {"list": [1, None, "é\u2028\ud800"], "map": {"a": True, "b": 1.5}}
+        store.set_value("number", 1)
+        store.set_value("number", -2)
+        store.set_value("deep", deep)
+        store.set_value("gone", "text")
+        store.set_value("gone", None)
+        store.set_value("never there", None)
+        store = self.reopen(store)
+        names = ("number", "deep", "gone", "never there")
+        same([store.value(name) for name in names], [-2, deep, None, None])
+        self.discard(store)
+
     def test_processed_ids_are_remembered_within_a_bound_for_each_client(self) -> None:
         store = self.make_store()
         same(store.remember("1 20:b:tab 0"), True)
@@ -256,6 +270,7 @@ class LogStoreContract:
         store = self.make_store()
         store.add({"type": "t"}, Meta("1 a 0", 1, ["r"], indexes=["x"]))
         store.set_last_synced(sent=1, received=1)
+        store.set_value("name", 1)
         store.remember("1 a 0")
         store.clean()
         store = self.reopen(store)
@@ -263,6 +278,7 @@ class LogStoreContract:
         expect_entries(store, [], index="x")
         same((store.last_added(), store.last_synced()), (0, LastSynced(0, 0)))
         same((store.by_id("1 a 0"), store.remembers("1 a 0")), (None, False))
+        same(store.value("name"), None)
         same(store.remove_reason("r"), [])
         self.discard(store)
 

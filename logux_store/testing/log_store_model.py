@@ -54,6 +54,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model: list[Entry] = []
         self.last_added = 0
         self.last_synced = LastSynced(0, 0)
+        self.values: dict[str, int | None] = {}
         self.remembered: set[str] = set()
 
     def find(self, id: str) -> Entry | None:
@@ -159,6 +160,11 @@ class StoreMachine(RuleBasedStateMachine):
             last.sent if sent is None else sent, last.received if received is None else received
         )
 
+    @rule(name=st.sampled_from(INDEXES), value=st.none() | st.integers())
+    def set_value(self, name: str, value: int | None) -> None:
+        self.store.set_value(name, value)
+        self.values[name] = value
+
     @rule(id=action_ids)
     def remember(self, id: str) -> None:
         same(self.store.remember(id), id not in self.remembered)
@@ -184,6 +190,8 @@ class StoreMachine(RuleBasedStateMachine):
             same_entries([self.store.by_id(entry[1].id)], [entry])
         same(self.store.last_added(), self.last_added)
         same(self.store.last_synced(), self.last_synced)
+        for name in INDEXES:
+            same(self.store.value(name), self.values.get(name))
 
     @rule(id=action_ids)
     def both_remember_the_same(self, id: str) -> None:

@@ -221,6 +221,15 @@ def test_the_offset_is_taken_off_the_time_but_not_off_the_id(
     assert [m.time for m in (log.add(A),) if m] == [1500]
 
 
+def test_the_offset_is_known_again_after_a_restart() -> None:
+    store = MemoryStore()
+    assert Log("10:a:b", store).offset == 0
+    Log("10:a:b", store).offset = 300
+    log = Log("10:a:c", store, lambda: 1000)
+    assert log.offset == 300
+    assert [m.time for m in (log.add(A),) if m] == [700]
+
+
 def test_times_before_1970_by_the_server_are_no_problem() -> None:
     log = Log("10:a:b", clock=lambda: 1)
     log.offset = 50

@@ -7,7 +7,7 @@ from logux_store.connections import LocalPair
 from logux_store.log import Log
 from logux_store.meta import Meta
 from logux_store.sync import ClientNode, ServerNode
-from logux_store.testing import VirtualClock, run_virtual
+from logux_store.testing import TestLog, VirtualClock, run_virtual
 from tests.sync.nodes import Two
 
 A, B, C = {"type": "a"}, {"type": "b"}, {"type": "c"}
@@ -183,6 +183,24 @@ def test_actions_of_others_and_of_an_earlier_life_are_not_moved() -> None:
     two.client_log.add(B, id="4000 2:c:d 0")
     two.connect()
     assert times(two.client_log) == {"a": 5000, "b": 4000}
+
+
+def test_a_client_that_starts_again_uses_the_last_known_offset_before_it_connects() -> None:
+    two = Clocks(5000, 1000)
+    two.client_log.add(A)
+    two.connect()
+    two.client.destroy()
+    two.pair.deliver()
+    two.client_clock.now, two.server_clock.now = 6000, 2010
+    log = TestLog("1:a:d", two.client_log.store, two.client_clock)
+    log.keep_actions()
+    two.client = ClientNode("1:a:d", log, two.pair.left, ping=None, timeout=None)
+    log.add(B)
+    assert times(log) == {"a": 1000, "b": 2000}
+    two.serve()
+    two.connect()
+    assert two.client.offset == 3990
+    assert times(log) == times(two.server_log) == {"a": 1000, "b": 2010}
 
 
 def test_with_fix_time_off_the_local_clock_is_believed() -> None:
