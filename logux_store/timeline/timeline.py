@@ -1,0 +1,370 @@
+"""The timeline: application state as the fold of a reducer over actions in the order of time.
+
+          forgotten │ remembered
+    ────────────────┼────────────────────────────────▶ order
+      . . . . . . . │ m  5  7  8  9           newest
+               base ┘ └ missed, came too late
+
+- *remembered*: actions that can still be undone or moved, and before which others can be put. An
+  action stays remembered until it is *released* (the log has dropped it) and all before it are
+  forgotten, or until `history` released ones wait behind one that the log keeps.
+- *base*: the place of the newest forgotten action. Forgetting changes no state.
+- *missed*: an action that comes with a place at or before the base. It gets the earliest place
+  that is left, right after the base, and is reported.
+- *undone*: an id that was removed. An action with it is ignored when it comes.
+
+The actions are kept once here, in their order, and in the track of each part of the reducer that
+they can change (see `track.py`), where the states and checkpoints are.
+
+Invariants:
+1. `state` is the plain fold of the reducer over all actions in the order of their places, without
+   the undone ones, and for each part without those at which its reducer raised.
+2. A call changes everything that it says or, when it is interrupted while a reducer runs, nothing.
+3. One call replays at most once; what was not changed by it is not reduced again.
+4. Memory is bounded by what is not released and `history`: at most a small part of that is held
+   besides.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from logux_store.actions import Action
+from logux_store.ids import OrderKey, id_time, order_key
+from logux_store.timeline.parts import make_tracks, put, put_all
+from logux_store.timeline.track import Change, Item, Key, Reducer, Track, by_key, splice
+
+__all__ = ["Timeline"]
+
+
+class Timeline:
+    """The history of a state.
+
+    `reducer(state, action)` gives the next state; it is first called with `preloaded_state` and
+    INIT. A checkpoint is made every `save_state_every` actions of a part. `history` is how many
+    released actions are remembered behind one that is not. `on_missed_history(action)` is called
+    for an action whose place is forgotten, and with `{"type": "logux/undo", "id": …}` for an undo
+    that cannot be done; the state is up to date by then.
+
+    `replays` counts the calls that had to replay.
+
+    What a reducer raises at an action is raised by the call that brought it up, several as an
+    ExceptionGroup, when all else is done; the state of that part stays as it was before the
+    action. Raises ValueError for wrong numbers, and as `make_tracks` does.
+    """
+
+    __slots__ = (
+        "_base",
+        "_by_id",
+        "_forgotten",
+        "_head",
+        "_history",
+        "_items",
+        "_newest",
+        "_on_missed",
+        "_others",
+        "_preloaded",
+        "_reducing",
+        "_released",
+        "_routes",
+        "_save_every",
+        "_state",
+        "_tracks",
+        "_undone",
+        "replays",
+    )
+
+    def __init__(
+        self,
+        reducer: Reducer,
+        preloaded_state: Any = None,
+        *,
+        save_state_every: int = 50,
+        history: int = 1000,
+        on_missed_history: Callable[[Action], object] | None = None,
+    ) -> None:
+        if save_state_every < 1:
+            raise ValueError(f"save_state_every is 1 or more, not {save_state_every}")
+        if history < 0:
+            raise ValueError(f"history is 0 or more, not {history}")
+        self._save_every = save_state_every
+        self._history = history
+        self._on_missed = on_missed_history
+        self._preloaded = preloaded_state
+        self.replays = 0
+        # The remembered actions are those from _head on; the gap before them is cut off in time.
+        self._items: list[Item] = []
+        self._head = 0
+        self._by_id: dict[str, Item] = {}
+        self._released: set[str] = set()
+        self._undone: set[str] = set()
+        self._base: Key = ()
+        self._newest: Key = ()
+        self._reducing = False
+        state, tracks = make_tracks(reducer, preloaded_state, save_state_every, strict=True)
+        self._plant(state, tracks)
+
+    @property
+    def state(self) -> Any:
+        """The state after all actions."""
+        return self._state
+
+    def __len__(self) -> int:
+        """How many actions are remembered."""
+        return len(self._by_id)
+
+    @property
+    def reducing(self) -> bool:
+        """Whether a reducer runs just now, from which nothing may be changed."""
+        return self._reducing
+
+    def insert(self, entries: Iterable[tuple[OrderKey, str, Action]]) -> None:
+        """Put actions in their places: `(order key, id, action)` of each, in any order. Ids that
+        are known or undone are ignored.
+        """
+        items: list[Item] = [*entries]
+        if len(items) == 1:
+            key, id, _ = item = items[0]
+            if key > self._newest and id not in self._by_id and id not in self._undone:
+                self._append(item)
+                return
+        self.change(items)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Undo actions, those that have not come yet too."""
+        self.change(removes=ids)
+
+    def move(self, id: str, key: OrderKey) -> None:
+        """Give an action another place; an unknown id is ignored. If all stays in the same order,
+        nothing is replayed.
+        """
+        self.change(moves=((id, key),))
+
+    def change(
+        self,
+        inserts: Iterable[tuple[OrderKey, str, Action]] = (),
+        removes: Iterable[str] = (),
+        moves: Iterable[tuple[str, OrderKey]] = (),
+    ) -> None:
+        """Insert, remove and move at once, with one replay. An id in `removes` is not inserted or
+        moved; one in `moves` is inserted with its new place.
+        """
+        errors: list[Exception] = []
+        with self._no_dispatch():
+            undos = dict.fromkeys(removes)
+            fresh, gone, missed = self._resolve([*inserts], undos, [*moves])
+            added = sorted(fresh.values(), key=by_key)
+            removed = sorted(gone.values(), key=by_key)
+            changes = self._work_out(added, removed)
+
+            self._commit(changes, errors)
+            self._undone.update(undos)
+            for id in gone:
+                del self._by_id[id]
+                if id not in fresh:
+                    self._released.discard(id)
+            self._by_id.update(fresh)
+            if added or removed:
+                splice(self._items, added, removed)
+                self._newest = self._items[-1][0] if self._by_id else self._base
+                self._forget()
+        self._report(errors, missed)
+
+    def release(self, id: str) -> None:
+        """The log has dropped this action: it stays applied, but need not be remembered for good.
+        An unknown id is ignored.
+        """
+        self._refuse_dispatch()
+        if id in self._by_id:
+            self._released.add(id)
+            self._forget()
+
+    def forget_undo(self, id: str) -> None:
+        """Drop the memory that this id is undone, when its action cannot come any more."""
+        self._undone.discard(id)
+
+    def replace_reducer(self, reducer: Reducer) -> None:
+        """Recompute the state with another reducer: from the preloaded state if nothing is
+        forgotten, else from the state at the base, without parts that the new reducer does not
+        have.
+
+        Raises as the constructor does, and then nothing has changed.
+        """
+        errors: list[Exception] = []
+        with self._no_dispatch():
+            start = self._preloaded
+            if self._base:
+                start = put_all(
+                    self._state,
+                    [(track.path, track.state_at(self._base)) for track in self._tracks],
+                )
+            state, tracks = make_tracks(reducer, start, self._save_every, strict=not self._base)
+            old = self._state, self._tracks
+            self._plant(state, tracks)
+            try:
+                changes = self._work_out(self._items[self._head :], [])
+            except BaseException:
+                self._plant(*old)
+                raise
+            self._commit(changes, errors)
+            if self._by_id:
+                self.replays += 1
+        self._report(errors, [])
+
+    def _plant(self, state: Any, tracks: list[Track]) -> None:
+        self._state = state
+        self._tracks = tracks
+        self._others = [track for track in tracks if track.types is None]
+        self._routes = {
+            type: [track for track in tracks if track.types is None or type in track.types]
+            for types in {track.types for track in tracks if track.types}
+            for type in types
+        }
+
+    def _append(self, item: Item) -> None:
+        """Apply an action that is newer than all."""
+        if self._reducing:
+            self._refuse_dispatch()
+        key, id, action = item
+        tracks = self._routes.get(action["type"], self._others)
+        results: list[tuple[Track, Any]] = []
+        failed: list[tuple[Track, Exception]] | None = None
+        self._reducing = True
+        try:
+            for track in tracks:
+                try:
+                    results.append((track, track.reducer(track.state, action)))
+                except Exception as error:  # noqa: BLE001 - raised below, when all is applied
+                    results.append((track, track.state))
+                    failed = [*(failed or ()), (track, error)]
+        finally:
+            self._reducing = False
+        for track, state in results:
+            if state is not track.state:
+                self._state = put(self._state, track.path, state) if track.path else state
+            track.append(item, state)
+        self._items.append(item)
+        self._by_id[id] = item
+        self._newest = key
+        if failed is not None:
+            for track, _ in failed:
+                track.raised.add(id)
+            self._report([error for _, error in failed], [])
+
+    def _resolve(
+        self, inserts: list[Item], undos: dict[str, None], moves: list[tuple[str, OrderKey]]
+    ) -> tuple[dict[str, Item], dict[str, Item], list[Action]]:
+        """What a change comes down to: the items that come and those that leave, by id, and the
+        actions that missed their time. An item that moves leaves and comes.
+        """
+        by_id, undone, base = self._by_id, self._undone, self._base
+        # Reversed, so that the first of two with the same id stays.
+        fresh = {item[1]: item for item in reversed(inserts) if item[1] not in by_id}
+        gone = {id: by_id[id] for id in undos if id in by_id}
+        missed: list[Action] = []
+        if undos:
+            missed += [
+                {"type": "logux/undo", "id": id}
+                for id in undos
+                if not (id in gone or id in fresh or id in undone) and self._is_forgotten(id)
+            ]
+        if undos or undone:
+            fresh = {id: i for id, i in fresh.items() if not (id in undos or id in undone)}
+        for id, key in moves:
+            if id in fresh:
+                fresh[id] = (key, id, fresh[id][2])
+            elif id in by_id and id not in undos:
+                gone[id] = by_id[id]
+                fresh[id] = (key, id, by_id[id][2])
+        if base:
+            for id, (key, _, action) in fresh.items():
+                if key <= base:
+                    fresh[id] = (self._place_of_missed(key), id, action)
+                    missed.append(action)
+        return fresh, gone, missed
+
+    def _work_out(self, added: list[Item], removed: list[Item]) -> list[Change]:
+        """What becomes of each track that the items touch."""
+        if not (added or removed):
+            return []
+        if len(self._others) == len(self._tracks):
+            return [track.change(added, removed) for track in self._tracks]
+        touched: dict[Track, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
+        for kind, items in enumerate((added, removed)):
+            for item in items:
+                for track in self._routes.get(item[2]["type"], self._others):
+                    touched[track][kind].append(item)
+        return [track.change(*touched[track]) for track in self._tracks if track in touched]
+
+    def _commit(self, changes: list[Change], errors: list[Exception]) -> None:
+        changed = [
+            (change.track.path, change.state)
+            for change in changes
+            if change.state is not change.track.state
+        ]
+        for change in changes:
+            errors += change.commit()
+        self._state = put_all(self._state, changed)
+        if any(change.replayed for change in changes):
+            self.replays += 1
+
+    def _forget(self) -> None:
+        """Forget the oldest actions: released ones, and any while too many released ones wait."""
+        items, by_id, released = self._items, self._by_id, self._released
+        head = self._head
+        while by_id and (items[head][1] in released or len(released) > self._history):
+            self._base, id, _ = items[head]
+            head += 1
+            del by_id[id]
+            released.discard(id)
+        self._head = head
+        if head > self._save_every + len(by_id) // 16:
+            for track in self._tracks:
+                track.forget(self._base)
+            del items[:head]
+            self._head = 0
+
+    def _place_of_missed(self, key: Key) -> Key:
+        """Right after the base, and among what was missed at the same base, by key."""
+        base = self._base
+        # The place of a base that is a missed action itself has a turn; the next one is after it.
+        turn = base[4] + 1 if len(base) > 4 else 0
+        return (*base[:4], turn, key)
+
+    def _is_forgotten(self, id: str) -> bool:
+        """Whether the action with this id, if it ever came, was before the base, as far as the
+        time in its id tells.
+        """
+        try:
+            return order_key(id, id_time(id)) <= self._base
+        except ValueError:
+            return False
+
+    def _refuse_dispatch(self) -> None:
+        if self._reducing:
+            raise RuntimeError(
+                "a reducer may not dispatch or undo: it gives the next state and does nothing else"
+            )
+
+    @contextmanager
+    def _no_dispatch(self) -> Iterator[None]:
+        """Refuse changes from inside a reducer."""
+        self._refuse_dispatch()
+        self._reducing = True
+        try:
+            yield
+        finally:
+            self._reducing = False
+
+    def _report(self, errors: list[Exception], missed: list[Action]) -> None:
+        if self._on_missed is not None:
+            for action in missed:
+                try:
+                    self._on_missed(action)
+                except Exception as error:  # noqa: BLE001 - raised below, when all are reported
+                    errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup("several actions could not be reduced", errors)
