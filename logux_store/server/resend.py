@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
 from logux_store.ids import parse_id
-from logux_store.meta import Meta
+from logux_store.meta import Entry, Meta
 from logux_store.server.context import Context
-from logux_store.server.subscriptions import Subscriber
+from logux_store.server.subscriptions import Subscriber, Subscription
 from logux_store.sync import SharedAction
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Resend:
         reached = set(meta.exclude_clients) if meta.exclude_clients else set()
         recipients: list[ServerClient] = []
         undecided: dict[ServerClient, list[Awaitable[bool]]] = {}
+        pending: list[tuple[ServerClient, Subscription]] = []
         for node_id in meta.nodes or ():
             client = server.node_ids.get(node_id)
             if client is not None and client.client_id not in reached:
@@ -68,7 +69,10 @@ class Resend:
                     reached.add(client.client_id)
                     recipients.append(client)
         if meta.channels:
-            self._find_subscribers(action, meta, reached, recipients, undecided)
+            self._find_subscribers(action, meta, reached, recipients, undecided, pending)
+            for client, subscription in pending:
+                if client.client_id not in reached and subscription.pending is not None:
+                    self._put_aside(client, subscription.pending, (action, meta))
         if not recipients and not undecided:
             return []
         # Serialised once, however many get it.
@@ -87,6 +91,7 @@ class Resend:
         reached: set[str],
         recipients: "list[ServerClient]",
         undecided: "dict[ServerClient, list[Awaitable[bool]]]",
+        pending: "list[tuple[ServerClient, Subscription]]",
     ) -> None:
         ask: Callable[[Subscriber], bool | list[Awaitable[bool]]] | None = None
         for channel in meta.channels or ():
@@ -108,8 +113,19 @@ class Resend:
                     reached.add(client.client_id)
                     recipients.append(client)
                     close(undecided.pop(client, []))
-                elif answer:
+                    continue
+                if answer:
                     undecided.setdefault(client, []).extend(answer)
+                for subscription in subscriber.subscriptions.values():
+                    if subscription.pending is not None:
+                        pending.append((client, subscription))
+
+    def _put_aside(self, client: "ServerClient", pending: list[Entry], entry: Entry) -> None:
+        limit = self._server.limits.held
+        if limit is not None and len(pending) >= limit:
+            client.disconnect("slow")
+        else:
+            pending.append(entry)
 
     def _filters(
         self, action: Action, meta: Meta
@@ -125,7 +141,7 @@ class Resend:
         def ask(subscriber: Subscriber) -> bool | list[Awaitable[bool]]:
             later: list[Awaitable[bool]] = []
             for subscription in [*subscriber.subscriptions.values()]:
-                if not callable(subscription.filter):
+                if subscription.pending is not None or not callable(subscription.filter):
                     continue
                 try:
                     answer = subscription.filter(ctx, subject, meta)

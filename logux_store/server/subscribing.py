@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from logux_store.actions import Action
 from logux_store.ids import parse_id
 from logux_store.meta import Meta
-from logux_store.server.channels import ChannelCallbacks
+from logux_store.server.channels import ChannelCallbacks, Load
 from logux_store.server.context import Context
 from logux_store.server.errors import NotFoundError, is_denial, is_not_found
 from logux_store.server.queue import Job
@@ -66,7 +66,12 @@ class Subscribing:
         ctx.params = params
         subscription: Subscription | None = None
         try:
-            allowed, loaded = await self._may(callbacks, ctx, action, meta)
+            loaded: Any = None
+            if callbacks.access_and_load is not None:
+                allowed, loaded = await self._try_to_load(callbacks.access_and_load, ctx, job)
+            else:
+                assert callbacks.access is not None
+                allowed = bool(await settled(callbacks.access(ctx, action, meta)))
             if job.undone:
                 return
             if not allowed:
@@ -81,6 +86,8 @@ class Subscribing:
                 return
             subscription = Subscription(filter, ctx, callbacks.unsubscribe)
             self._begin(client, ctx.node_id, action, meta, subscription)
+            if callbacks.access_and_load is not None:
+                await self._send_pending(client, ctx, action, meta, subscription)
             if callbacks.load is not None:
                 loaded = await settled(callbacks.load(ctx, action, meta))
             if isinstance(loaded, NotFoundError):
@@ -98,22 +105,46 @@ class Subscribing:
             if not job.undone:
                 server.answers.processed(meta)
         finally:
+            if callbacks.access_and_load is not None:
+                server.subscriptions.remove(ctx.node_id, action, meta.id)
             await self._finally(callbacks, ctx, action, meta)
 
-    async def _may(
-        self, callbacks: ChannelCallbacks, ctx: Context, action: Action, meta: Meta
-    ) -> tuple[bool, Any]:
-        """Whether the client may subscribe, and what is loaded already."""
-        settled = self._server.flow.settled
-        if callbacks.access_and_load is None:
-            assert callbacks.access is not None
-            return bool(await settled(callbacks.access(ctx, action, meta))), None
+    async def _try_to_load(self, callback: Load, ctx: Context, job: Job) -> tuple[bool, Any]:
+        """Whether the client may subscribe, and what is loaded already. What the channel gets
+        meanwhile is put aside.
+        """
+        server = self._server
+        trial = Subscription(ctx=ctx)
+        trial.pending = []
+        if job.client is not None and not job.client.destroyed:
+            server.subscriptions.add(job.client, ctx.node_id, job.action, trial, job.meta.id)
         try:
-            return True, await settled(callbacks.access_and_load(ctx, action, meta))
+            loaded = await server.flow.settled(callback(ctx, job.action, job.meta))
         except Exception as error:
+            server.subscriptions.remove(ctx.node_id, job.action, job.meta.id)
             if is_denial(error):
                 return False, None
             raise
+        return True, loaded
+
+    async def _send_pending(
+        self,
+        client: "ServerClient",
+        ctx: Context,
+        action: Action,
+        meta: Meta,
+        subscription: Subscription,
+    ) -> None:
+        """Send what was put aside, as far as the filter lets it through."""
+        server = self._server
+        trial = server.subscriptions.remove(ctx.node_id, action, meta.id)
+        for later, its_meta in (trial and trial.pending) or ():
+            wanted: Any = subscription.filter
+            if callable(wanted):
+                sender = Context(server, its_meta.id, its_meta.subprotocol)
+                wanted = await server.flow.settled(wanted(sender, later, its_meta))
+            if wanted is None or wanted:
+                client.send(later, its_meta)
 
     def _begin(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
+from logux_store.meta import Entry
 from logux_store.server.channels import Filter, Load
 from logux_store.server.context import Context
 
@@ -23,9 +24,13 @@ __all__ = ["Subscriber", "Subscription", "Subscriptions"]
 
 
 class Subscription:
-    """One subscription: its filter (None lets everything through), and what to call at its end."""
+    """One subscription: its filter (None lets everything through), and what to call at its end.
 
-    __slots__ = ("ctx", "filter", "unsubscribe")
+    `pending`, unless it is None, collects actions while it is not yet known whether the client may
+    have them.
+    """
+
+    __slots__ = ("ctx", "filter", "pending", "unsubscribe")
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class Subscription:
         self.filter = filter
         self.ctx = ctx
         self.unsubscribe = unsubscribe
+        self.pending: list[Entry] | None = None
 
 
 class Subscriber:
@@ -51,7 +57,9 @@ class Subscriber:
 
     def changed(self) -> None:
         """Bring `everything` up to date."""
-        self.everything = any(s.filter in (None, True) for s in self.subscriptions.values())
+        self.everything = any(
+            s.pending is None and s.filter in (None, True) for s in self.subscriptions.values()
+        )
 
 
 class Subscriptions:
@@ -72,9 +80,10 @@ class Subscriptions:
         node_id: str,
         action: Action,
         subscription: Subscription,
+        key: str | None = None,
     ) -> None:
         """Subscribe a node to the channel of a `logux/subscribe` action. The same filter replaces
-        the former one.
+        the former one, unless a `key` keeps them apart.
         """
         channel = action["channel"]
         nodes = self.channels.setdefault(channel, {})
@@ -82,16 +91,16 @@ class Subscriptions:
         if subscriber is None or subscriber.client is not client:
             subscriber = nodes[node_id] = Subscriber(client, node_id)
             client.subscribed.add((channel, node_id))
-        subscriber.subscriptions[filter_id(action)] = subscription
+        subscriber.subscriptions[key or filter_id(action)] = subscription
         subscriber.changed()
 
-    def remove(self, node_id: str, action: Action) -> Subscription | None:
-        """End the subscription with the channel and the filter of the action."""
+    def remove(self, node_id: str, action: Action, key: str | None = None) -> Subscription | None:
+        """End the subscription with the channel and the filter of the action, or with the key."""
         channel = action["channel"]
         subscriber = self.channels.get(channel, {}).get(node_id)
         if subscriber is None:
             return None
-        subscription = subscriber.subscriptions.pop(filter_id(action), None)
+        subscription = subscriber.subscriptions.pop(key or filter_id(action), None)
         subscriber.changed()
         if not subscriber.subscriptions:
             self._forget(channel, subscriber)

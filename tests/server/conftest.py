@@ -173,7 +173,7 @@ def allow(ctx: Any, action: Any, meta: Any) -> bool:
     return True
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_server() -> Callable[..., Watched]:
     return Watched
 
@@ -187,7 +187,7 @@ def server() -> Watched:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def peer_of() -> Callable[..., Peer]:
     """Connects a peer to a server."""
     return Peer

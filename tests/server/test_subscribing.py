@@ -407,3 +407,38 @@ def test_events_tell_of_subscriptions(make_server: Any, peer_of: Any) -> None:
     peer.subscribe("a")
     peer.act("logux/unsubscribe", channel="a")
     assert told == ["subscribing", "load", "subscribed", "unsubscribed"]
+
+
+def test_no_action_is_missed_while_access_and_load_runs(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+
+        async def access_and_load(ctx: Any, action: Any, meta: Any) -> Any:
+            await asyncio.sleep(5)
+            if ctx.user_id != "10":
+                raise PermissionError
+            return {"type": "state"}
+
+        server.channel(
+            "a",
+            access_and_load=access_and_load,
+            filter=lambda *_: lambda ctx, action, meta: action["n"] > 1,
+        )
+        server.channel("b", access=allow)
+        allowed, denied = peer_of(server), peer_of(server, "20:a:1")
+        for peer in (allowed, denied):
+            peer.subscribe("b")
+            peer.subscribe("a")
+        await asyncio.sleep(1)
+        for n in (1, 2):
+            server.log.add({"type": "news", "n": n}, channel="a")
+        server.log.add({"type": "news", "n": 3}, channels=["a", "b"])
+        await asyncio.sleep(5)
+        server.log.add({"type": "news", "n": 4}, channel="a")
+        await asyncio.sleep(5)
+        assert [a.get("n") for a in allowed.got if a["type"] == "news"] == [3, 2, 4]
+        assert [a.get("n") for a in denied.got if a["type"] == "news"] == [3]
+        assert [*server.subscriptions.channels["a"]] == ["10:a:1"]
+        assert [*server.subscriptions.channels["a"]["10:a:1"].subscriptions] == ["{}"]
+
+    run_virtual(main())
