@@ -20,7 +20,7 @@ from logux_store.connections import Reconnect, WebSocketConnection
 from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
 from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
-from logux_store.log import Log, LogStore
+from logux_store.log import Log, LogStore, MemoryStore
 from logux_store.log.log import EVENTS as LOG_EVENTS
 from logux_store.meta import Meta
 from logux_store.sync import ClientNode, Connection, NodeState
@@ -103,8 +103,9 @@ class Client:
         self.destroyed = False
 
         self.tab_id = random_id(random=random)
+        self._store: LogStore = MemoryStore() if store is None else store
         self.client_id = f"{user_id}:{self._make_client_id()}"
-        self.log = Log(self.node_id, store, clock)
+        self.log = Log(self.node_id, self._store, clock)
         self.subscriptions = Subscriptions()
         self._outcomes = Outcomes()
         self._events = Emitter()
@@ -284,7 +285,15 @@ class Client:
             raise RuntimeError("the client is destroyed; make a new one over the same store")
 
     def _make_client_id(self) -> str:
-        return random_id(random=self.random)
+        """The client's part of the client id. The log has one for each user, for good: the server
+        takes what was not sent in an earlier run only from the client that it is of.
+        """
+        name = f"client {self.user_id}"
+        id: str | None = self._store.value(name)
+        if id is None:
+            id = random_id(random=self.random)
+            self._store.set_value(name, id)
+        return id
 
     # The log.
 

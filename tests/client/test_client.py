@@ -271,6 +271,18 @@ def test_another_user_has_another_client_id_and_the_former_ones_actions_stay() -
     assert len([*network.client.log.entries()]) == 2
 
 
+def test_each_user_has_one_client_id_as_long_as_the_log_lasts() -> None:
+    store = MemoryStore()
+    first = make_client(store=store)
+    again = make_client(store=store)
+    assert (again.client_id, again.tab_id != first.tab_id) == (first.client_id, True)
+    again.change_user("20", "token")
+    assert make_client(store=store, user_id="20").client_id == again.client_id
+    again.change_user("10", "token")
+    assert again.client_id == first.client_id
+    assert make_client().client_id != first.client_id
+
+
 def test_changing_the_user_connects_again() -> None:
     network = Network()
     network.connect()
