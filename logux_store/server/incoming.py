@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from logux_store.actions import Action
 from logux_store.errors import LoguxError
-from logux_store.ids import id_time, order_key, parse_id
+from logux_store.ids import order_key, parse_id
 from logux_store.meta import Entry, Meta
 from logux_store.server.queue import PROCESSING, ClientQueue, Job, Queues, Receipt
 
@@ -28,9 +28,6 @@ ALLOWED_META = ("id", "time", "subprotocol")
 """What of an action's meta a client may set."""
 
 SUBSCRIPTION_TYPES = frozenset({"logux/subscribe", "logux/unsubscribe"})
-
-# The last millisecond that a JavaScript Date can hold.
-MAX_ID_TIME = 8_640_000_000_000_000
 
 
 class Incoming:
@@ -125,8 +122,6 @@ class Incoming:
         if meta.__dict__:
             names = ", ".join(sorted(meta.get("unknown", meta.__dict__)))
             return f"its meta has {names}; a client sets only {', '.join(ALLOWED_META)}"
-        if not 0 <= id_time(meta.id) <= MAX_ID_TIME:
-            return "the time in its id is no date"
         server = self._server
         if server.limits.ahead is not None:
             now = server.clock()

@@ -6,7 +6,7 @@ included. Each is judged by itself: that one is undone does not undo those behin
 would otherwise depend on how soon they came.
 
 Invariants: at most one action of a queue is being processed; a queue that has nothing to do does
-not exist; every job ends with its receipts done.
+not exist; a job that is done, but none that was cancelled, ends with its receipts done.
 """
 
 from collections import deque
@@ -118,19 +118,17 @@ class Queues:
                 try:
                     await self._work(job)
                 finally:
-                    self._end(job)
+                    # A subscription that was sent again has another job under the same id.
+                    if self.jobs.get(job.meta.id) is job:
+                        del self.jobs[job.meta.id]
+                # Not when the work was cancelled: then the client has to send it again.
+                job.accept()
         finally:
             queue.running = False
             queues = self._by_client[client_id]
             del queues[queue.name]
             if not queues:
                 del self._by_client[client_id]
-
-    def _end(self, job: Job) -> None:
-        # A subscription that was sent again has another job under the same id.
-        if self.jobs.get(job.meta.id) is job:
-            del self.jobs[job.meta.id]
-        job.accept()
 
 
 def is_kept(meta: Meta) -> bool:
