@@ -20,9 +20,10 @@ class CrashingStore(MemoryStore):
 
     def __init__(self, committed: list[Entry], last_added: int) -> None:
         super().__init__()
+        # As a persistent store does: entries keep their numbers, and none is given twice.
         for action, meta in committed:
+            self._last_added = meta.added - 1
             self.add(action, meta.copy(added=0))
-        # As a persistent store does: a number is never given twice.
         self._last_added = last_added
         self.committed = committed
         self.callbacks: list[Callable[[], None]] = []
@@ -49,6 +50,7 @@ class TwoLogs(RuleBasedStateMachine):
         self.pair = TestPair()
         self.client_log = self.make_log("1:a:b", MemoryStore(), lambda: self.now + self.wrong)
         self.client = ClientNode("1:a:b", self.client_log, self.pair.left, ping=None, timeout=None)
+        self.pair.right.on("disconnect", lambda _: self.serve())
         self.start_server(CrashingStore([], 0))
 
     def make_log(self, node_id: str, store: MemoryStore, clock: Callable[[], int]) -> Log:
@@ -95,8 +97,6 @@ class TwoLogs(RuleBasedStateMachine):
     @precondition(lambda self: self.client.state == "disconnected")
     @rule()
     def connect(self) -> None:
-        if not self.server.connected and self.server._destroyed:
-            self.serve()
         self.pair.left.connect()
 
     @rule(count=st.integers(1, 6))
@@ -130,8 +130,8 @@ class TwoLogs(RuleBasedStateMachine):
 
     @rule()
     def crash_the_server(self) -> None:
-        self.server.destroy()
         self.pair.cut()
+        self.server.destroy()
         for key in [key for key in self.heard if key[0] == "server:x"]:
             del self.heard[key]
         committed = self.store.committed

@@ -289,6 +289,17 @@ def test_more_messages_than_may_wait_are_a_missed_authentication() -> None:
     assert not other.pair.left.connected
 
 
+def test_messages_that_waited_on_an_ended_connection_are_dropped() -> None:
+    asked = Asked()
+    asked.pair.left.connect()
+    asked.pair.deliver()
+    asked.answer("sync", 1, {"type": "early"}, {"id": 0, "time": 0})
+    asked.pair.cut()
+    asked.accept()
+    assert asked.log.actions() == []
+    assert asked.node.last_received == 0
+
+
 def test_an_error_in_a_waiting_message_does_not_keep_the_next_from_being_handled() -> None:
     other = Other()
     for type in ("bad", "good"):

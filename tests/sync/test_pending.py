@@ -43,14 +43,16 @@ async def test_what_a_callback_raises_now_or_later_is_handed_over() -> None:
     async def later() -> Any:
         return nothing["later"]
 
-    pending.resolve(lambda: nothing["now"], never)
-    pending.resolve(later, never)
+    pending.resolve(lambda: nothing["now"], values.append)
+    pending.resolve(later, values.append)
     await settle()
+    assert values == []
     assert [error.args for error in errors] == [("now",), ("later",)]
 
 
 async def test_nothing_goes_on_after_a_clear() -> None:
-    pending = Pending(never)
+    heard: list[object] = []
+    pending = Pending(heard.append)
     cancelled = asyncio.Event()
 
     async def wait() -> None:
@@ -60,28 +62,34 @@ async def test_nothing_goes_on_after_a_clear() -> None:
             cancelled.set()
             raise
 
-    pending.resolve(wait, never)
+    pending.resolve(wait, heard.append)
     await settle()
-    pending.resolve(pending.clear, never)
+    pending.resolve(pending.clear, heard.append)
     await settle()
     assert cancelled.is_set()
+    assert heard == []
 
 
 async def test_an_answer_that_is_under_way_at_a_clear_is_dropped() -> None:
-    pending = Pending(never)
-    done = asyncio.get_running_loop().create_future()
-    failed = asyncio.get_running_loop().create_future()
-    pending.resolve(lambda: done, never)
-    pending.resolve(lambda: failed, never)
+    heard: list[object] = []
+    pending = Pending(heard.append)
+    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    failed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    pending.resolve(lambda: done, heard.append)
+    pending.resolve(lambda: failed, heard.append)
     done.set_result(1)
     failed.set_exception(KeyError("dropped"))
     pending.clear()
     await settle()
+    assert heard == []
 
 
 async def test_a_task_that_somebody_cancels_goes_nowhere() -> None:
-    pending = Pending(never)
-    future = asyncio.get_running_loop().create_future()
-    pending.resolve(lambda: future, never)
+    heard: list[object] = []
+    pending = Pending(heard.append)
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    pending.resolve(lambda: future, heard.append)
     future.cancel()
     await settle()
+    assert heard == []
+    assert not pending._tasks
