@@ -36,6 +36,7 @@ async def test_a_value_that_is_promised_goes_on_when_it_has_come() -> None:
 
 async def test_what_a_callback_raises_now_or_later_is_handed_over() -> None:
     errors: list[Exception] = []
+    values: list[object] = []
     pending = Pending(errors.append)
 
     nothing: dict[str, Any] = {}
