@@ -125,6 +125,21 @@ async def test_a_server_sees_where_a_client_comes_from() -> None:
         await client.wait_closed()
 
 
+async def test_what_still_comes_after_a_disconnection_is_not_heard() -> None:
+    def flood(connection: ServerWebSocket) -> None:
+        for number in range(100):
+            connection.send(["ping", number])
+
+    async with serving(Served(flood)) as served:
+        client = WebSocketConnection(served.url)
+        heard = Heard(client)
+        client.on("message", lambda _: client.disconnect())
+        client.connect()
+        await heard.event("disconnect")
+        await client.wait_closed()
+        assert heard.all("message") == [["ping", 0]]
+
+
 async def test_a_header_that_comes_twice_is_one() -> None:
     headers = [("Cookie", "a=1"), ("Cookie", "b=2"), ("X-Test", "1"), ("X-Test", "2")]
     async with serving(Served()) as served, connect(served.url, additional_headers=headers):

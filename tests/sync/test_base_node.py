@@ -383,18 +383,23 @@ def test_a_ping_is_answered_and_its_number_believed_when_everything_is_durable()
     assert asked.node.last_received == 9
 
 
-def test_a_ping_tells_only_of_what_has_been_sent() -> None:
+def test_what_waits_to_leave_leaves_before_a_ping_or_pong_that_tells_its_number() -> None:
     async def test() -> None:
         two = Two(client={"ping": 1.0, "timeout": 5.0})
         two.pair.left.connect()
         await two.client.wait_for("synchronized")
         two.pair.clear()
-        asyncio.get_running_loop().call_later(1, two.client_log.add, A)
-        await asyncio.sleep(2)
-        for number, message in enumerate(two.pair.left_sent):
-            if message == ["ping", 1]:
-                assert "sync" in names(two.pair.left_sent[:number])
-        assert two.server.last_received == 1
+        two.client_log.add(A)
+        two.client._on_quiet()
+        two.server_log.add(B)
+        two.server.receive(["ping", 0])
+        two.pair.deliver()
+        assert [message[:2] for message in two.pair.left_sent] == [
+            ["sync", 1],
+            ["ping", 1],
+            ["synced", 1],
+        ]
+        assert [message[:2] for message in two.pair.right_sent[:2]] == [["sync", 1], ["pong", 1]]
         two.client.destroy()
 
     run_virtual(test())
@@ -424,6 +429,18 @@ def test_one_acknowledgement_may_be_for_all_up_to_its_number() -> None:
     assert (asked.node.state, asked.node.last_sent) == ("sending", 2)
     asked.answer("synced", 3)
     assert (asked.node.state, asked.node.last_sent) == ("synchronized", 3)
+
+
+def test_two_syncs_with_one_number_need_two_acknowledgements() -> None:
+    asked = Asked()
+    asked.accept()
+    asked.log.add(A)
+    asked.log.on("preadd", lambda _, meta: meta.reasons.clear())
+    asked.log.add(B)
+    asked.answer("synced", 1)
+    assert asked.node.state == "sending"
+    asked.answer("synced", 1)
+    assert asked.node.state == "synchronized"
 
 
 @pytest.mark.parametrize("number", [0, 100])
