@@ -4,7 +4,7 @@ from logux_store.sync.base_node import BaseNode, Filter
 from logux_store.sync.client_node import ClientNode
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Token
-from logux_store.sync.messages import Message, SharedAction
+from logux_store.sync.messages import Message, SharedAction, decode, encode
 from logux_store.sync.server_node import ServerNode
 from logux_store.sync.states import NodeState
 
@@ -19,4 +19,6 @@ __all__ = [
     "ServerNode",
     "SharedAction",
     "Token",
+    "decode",
+    "encode",
 ]
