@@ -3,8 +3,7 @@
 
 When the connection opens, one side greets with `connect`; the other answers `connected`. Each says
 which protocol it speaks, which node it is and, if it has one, its token; each may refuse the other.
-Once a side has accepted the other, entries may travel. Who has heard nothing for a while asks with
-`ping`; who waits too long for an answer hangs up.
+Once both have accepted, entries may travel. Who waits too long for an answer hangs up.
 
 The conversation is in one of these phases, `Phase`:
 
