@@ -21,7 +21,7 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/ready
+bench: .venv/ready benchmarks/node_modules/.package-lock.json
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
