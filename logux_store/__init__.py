@@ -1,6 +1,6 @@
 """Logux Store: application state as a fold of reducers over a synchronized, time-ordered log."""
 
-from logux_store.actions import Action, ActionCreator, define_action
+from logux_store.actions import Action, ActionCreator, define_action, to_json
 from logux_store.client import (
     Client,
     CrossTabClient,
@@ -11,8 +11,17 @@ from logux_store.client import (
 )
 from logux_store.connections import LocalPair, Reconnect, WebSocketConnection
 from logux_store.errors import LoguxError, UndoError
-from logux_store.ids import ParsedId, is_first_older, parse_id
-from logux_store.log import LastSynced, Log, LogStore, MemoryStore
+from logux_store.events import Emitter
+from logux_store.ids import OrderKey, ParsedId, Timed, is_first_older, order_key, parse_id
+from logux_store.log import (
+    REMEMBERED,
+    REMEMBERED_PER_CLIENT,
+    LastSynced,
+    Log,
+    LogStore,
+    MemoryStore,
+    Order,
+)
 from logux_store.meta import Entry, Meta
 from logux_store.store import (
     Dispatch,
@@ -27,10 +36,12 @@ from logux_store.store import (
     create_selector,
     create_store_creator,
 )
-from logux_store.sync import ClientNode, Connection, NodeState, ServerNode
+from logux_store.sync import ClientNode, Connection, NodeState, ServerNode, decode, encode
 from logux_store.timeline import Timeline
 
 __all__ = [
+    "REMEMBERED",
+    "REMEMBERED_PER_CLIENT",
     "Action",
     "ActionCreator",
     "Client",
@@ -39,6 +50,7 @@ __all__ = [
     "CrossTabClient",
     "DangerousProtocolError",
     "Dispatch",
+    "Emitter",
     "Entry",
     "ImpureReducerError",
     "LastSynced",
@@ -49,6 +61,8 @@ __all__ = [
     "MemoryStore",
     "Meta",
     "NodeState",
+    "Order",
+    "OrderKey",
     "Outcome",
     "ParsedId",
     "Reconnect",
@@ -58,6 +72,7 @@ __all__ = [
     "Slice",
     "Status",
     "Store",
+    "Timed",
     "Timeline",
     "UndoError",
     "WebSocketConnection",
@@ -66,8 +81,12 @@ __all__ = [
     "compose",
     "create_selector",
     "create_store_creator",
+    "decode",
     "define_action",
+    "encode",
     "is_first_older",
+    "order_key",
     "parse_id",
     "status",
+    "to_json",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "OrderKey",
     "ParsedId",
     "Random",
+    "Timed",
     "id_time",
     "is_first_older",
     "node_key",

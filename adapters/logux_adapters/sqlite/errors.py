@@ -1,0 +1,79 @@
+"""What can go wrong with the file, in words that say what to do about it.
+
+Touches no file. Every error of SQLite that leaves this package is a `StoreError`.
+"""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+__all__ = ["StoreError", "describe"]
+
+
+class StoreError(Exception):
+    """The log's file cannot be used, or could not be written.
+
+    `path` is the file, `problem` what is wrong with it, `advice` the way out. The cause, an error
+    of SQLite where there is one, is in `__cause__`.
+    """
+
+    def __init__(self, path: Path, problem: str, advice: str) -> None:
+        super().__init__(f"{path} {problem}; {advice}")
+        self.path = path
+        self.problem = problem
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type["StoreError"], tuple[Path, str, str]]:
+        return type(self), (self.path, self.problem, self.advice)
+
+
+IN_USE = (
+    "is in use by another process",
+    "one process at a time may have a log open: end the other one, or give each its own path",
+)
+DAMAGED = (
+    "is damaged, or is no log",
+    "move it away, together with the files whose names go on with -wal and -shm, and start again: "
+    "what the server has comes back from there",
+)
+READ_ONLY = (
+    "cannot be written",
+    "this user needs the right to write the file and the folder that it is in",
+)
+UNREACHABLE = (
+    "cannot be opened",
+    "its folder must exist, and this user needs the right to read and write in it",
+)
+FULL = (
+    "cannot grow, because the disk is full",
+    "free some space and start the program again",
+)
+BROKEN_DISK = (
+    "cannot be read or written",
+    "see what the system's log says of the disk, and start the program again",
+)
+OTHER = ("cannot be used", "start the program again; if that does not help, move the file away")
+
+_BY_CODE = {
+    sqlite3.SQLITE_BUSY: IN_USE,
+    sqlite3.SQLITE_LOCKED: IN_USE,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_PERM: READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: UNREACHABLE,
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_IOERR: BROKEN_DISK,
+}
+
+
+def describe(path: Path, error: BaseException) -> StoreError:
+    """The StoreError that says what an error means for the file at `path`."""
+    if isinstance(error, OSError):
+        problem, advice = FULL if error.errno == errno.ENOSPC else UNREACHABLE
+    else:
+        # Codes are extended with details in the higher bits; an error that Python's module raises
+        # by itself has none.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        problem, advice = _BY_CODE.get(code, OTHER)
+    return StoreError(path, f"{problem} ({error})", advice)
