@@ -5,9 +5,11 @@
       . . . . . . . │ m  5  7  8  9           newest
                base ┘ └ missed, came too late
 
-- *remembered*: actions that can still be undone or moved, and before which others can be put. An
-  action stays remembered until it is *released* (the log has dropped it) and all before it are
-  forgotten, or until `history` released ones wait behind one that the log keeps.
+- *remembered*: actions that can still be undone or moved, and before which others can be put.
+- *released*: what the log has dropped. It stays applied, and is remembered while there is room for
+  it: as soon as more than `history` actions are remembered, the oldest are forgotten as long as
+  they are released. If the oldest is not, released ones may gather behind it, but no more than
+  `history` of them; then it is forgotten as well.
 - *base*: the place of the newest forgotten action. Forgetting changes no state.
 - *missed*: an action that comes with a place at or before the base. It gets the earliest place
   that is left, right after the base, and is reported.
@@ -21,8 +23,7 @@ Invariants:
    the undone ones, and for each part without those at which its reducer raised.
 2. A call changes everything that it says or, when it is interrupted while a reducer runs, nothing.
 3. One call replays at most once; what was not changed by it is not reduced again.
-4. Memory is bounded by what is not released and `history`: at most a small part of that is held
-   besides.
+4. Memory is bounded by what is not released and `history`, and a sixteenth of that.
 """
 
 from collections import defaultdict
@@ -43,9 +44,9 @@ class Timeline:
 
     `reducer(state, action)` gives the next state; it is first called with `preloaded_state` and
     INIT. A checkpoint is made every `save_state_every` actions of a part. `history` is how many
-    released actions are remembered behind one that is not. `on_missed_history(action)` is called
-    for an action whose place is forgotten, and with `{"type": "logux/undo", "id": …}` for an undo
-    that cannot be done; the state is up to date by then.
+    actions are remembered even if all are released. `on_missed_history(action)` is called for an
+    action whose place is forgotten, and with `{"type": "logux/undo", "id": …}` for an undo that
+    cannot be done; the state is up to date by then.
 
     `replays` counts the calls that had to replay.
 
@@ -247,6 +248,8 @@ class Timeline:
         self._items.append(item)
         self._by_id[id] = item
         self._newest = key
+        if self._released:
+            self._forget()
         if failed is not None:
             for track, _ in failed:
                 track.raised.add(id)
@@ -310,10 +313,10 @@ class Timeline:
             self.replays += 1
 
     def _forget(self) -> None:
-        """Forget the oldest actions: released ones, and any while too many released ones wait."""
-        items, by_id, released = self._items, self._by_id, self._released
+        """Forget the oldest actions that there is no more room for."""
+        items, by_id, released, history = self._items, self._by_id, self._released, self._history
         head = self._head
-        while by_id and (items[head][1] in released or len(released) > self._history):
+        while len(by_id) > history and (items[head][1] in released or len(released) > history):
             self._base, id, _ = items[head]
             head += 1
             del by_id[id]

@@ -28,6 +28,7 @@ Invariants:
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -201,27 +202,26 @@ def fold(reducer: Reducer, state: Any, items: list[Item], failed: dict[str, Exce
 
 
 class Change:
-    """What a track becomes: new items for a range of its items, new checkpoints for a range of its
-    checkpoints, a new state.
+    """What a track becomes: other items for a range of its items, other checkpoints for a range of
+    its checkpoints, another state. Made by one of `append`, `rename` and `replay`.
 
-    `replayed` says that the reducer's earlier results were thrown away, `failed` holds what it
-    raised by id.
+    `replayed` says that results of the reducer were thrown away and made anew.
     """
 
     __slots__ = (
         "failed",
         "first",
+        "first_checkpoint",
         "items",
         "key",
         "last",
+        "last_checkpoint",
         "marks",
         "replayed",
         "since",
         "sizes",
-        "start",
         "state",
         "states",
-        "stop",
         "track",
         "undone",
     )
@@ -230,14 +230,16 @@ class Change:
         self.track = track
         self.state = track.states[checkpoint]
         self.replayed = False
+        # What the reducer raised, by id; and ids that leave.
         self.failed: dict[str, Exception] = {}
         self.undone: set[str] = set()
-        # items[first:last] of the track become `items`.
+        # items[first:last] of the track become these.
         self.first = self.last = place
         self.items: list[Item] = []
-        # marks and states after `start` and before `stop` become these; sizes from `start` on.
-        self.start = checkpoint
-        self.stop = len(track.marks)
+        # The checkpoints after the first one and up to the last one become these; a size more,
+        # because the segment after the first one changes as well.
+        self.first_checkpoint = checkpoint
+        self.last_checkpoint = len(track.marks) - 1
         self.marks: list[Key] = []
         self.states: list[Any] = []
         self.sizes: list[int] = []
@@ -254,37 +256,51 @@ class Change:
         self.sizes.append(self.since)
         return self
 
+    def rename(self, added: list[Item], removed: list[Item]) -> bool:
+        """Give items other places, if all of them stay in the same order."""
+        track, first = self.track, self.first_checkpoint
+        last = bisect_left(track.marks, max(added[-1][0], removed[-1][0]))
+        is_last = last == len(track.marks)
+        last -= is_last
+        end = len(track.items) if is_last else place_after(track.items, track.marks[last])
+        before = track.items[self.first : end]
+        after = merge(before, added, removed)
+        if [item[1] for item in after] != [item[1] for item in before]:
+            return False
+        self.items, self.last = after, end
+        self.sizes = track.sizes[first : last + 1]
+        self.states = track.states[first + 1 : last + 1]
+        self.marks = [after[place - 1][0] for place in accumulate(self.sizes[:-1])]
+        self.last_checkpoint = last
+        self.state = track.state
+        return True
+
     def replay(self, added: list[Item], removed: list[Item]) -> "Change":
         """Reduce from the checkpoint on, until nothing can differ any more."""
-        track = self.track
-        items, marks, sizes = track.items, track.marks, track.sizes
+        track, items, marks = self.track, self.track.items, self.track.marks
         self.replayed = True
         if track.raised:
             self.undone = ids_of(removed) - ids_of(added)
-        checkpoint = self.start
-        place = self.first
-        # How many of `added` and `removed` lie before the segment at hand, and after it.
+        place, checkpoint = self.first, self.first_checkpoint
+        # How many of `added` and `removed` are dealt with.
         a = r = 0
         while True:
-            end = place + sizes[checkpoint]
+            end = place + track.sizes[checkpoint]
             segment = items[place:end]
             is_last = checkpoint + 1 == len(marks)
             if a < len(added) or r < len(removed):
-                next_a, next_r = len(added), len(removed)
-                if not is_last:
-                    next_a = place_after(added, marks[checkpoint + 1], a)
-                    next_r = place_after(removed, marks[checkpoint + 1], r)
-                segment = merge(segment, added[a:next_a], removed[r:next_r])
-                a, r = next_a, next_r
+                to_a = len(added) if is_last else place_after(added, marks[checkpoint + 1], a)
+                to_r = len(removed) if is_last else place_after(removed, marks[checkpoint + 1], r)
+                segment = merge(segment, added[a:to_a], removed[r:to_r])
+                a, r = to_a, to_r
                 self.items += segment
                 self.last = end
             if is_last:
                 break
-            # What is left over must be enough for a segment of its own.
             self.reduce(segment, track.every)
-            checkpoint += 1
-            place = end
+            place, checkpoint = end, checkpoint + 1
             if not same(self.state, track.states[checkpoint]):
+                # A short segment is joined with the next.
                 if 2 * self.since >= track.every:
                     self.save()
                 continue
@@ -292,8 +308,8 @@ class Change:
             if self.since:
                 self.save()
             if a == len(added) and r == len(removed):
-                self.stop = checkpoint + 1
-                self.sizes.append(sizes[checkpoint])
+                self.sizes.append(track.sizes[checkpoint])
+                self.last_checkpoint = checkpoint
                 self.state = track.state
                 return self
             jump = bisect_left(marks, earliest(added, removed, a, r)) - 1
@@ -302,7 +318,7 @@ class Change:
                 self.items += items[end:place]
                 self.marks += marks[checkpoint + 1 : jump + 1]
                 self.states += track.states[checkpoint + 1 : jump + 1]
-                self.sizes += sizes[checkpoint:jump]
+                self.sizes += track.sizes[checkpoint:jump]
                 self.state = track.states[jump]
                 checkpoint = jump
         self.reduce(segment, 0)
@@ -311,46 +327,24 @@ class Change:
             self.state = track.state
         return self
 
-    def rename(self, added: list[Item], removed: list[Item]) -> bool:
-        """Only give items their new places, if that leaves all in the same order."""
-        track = self.track
-        last = max(changed[-1][0] for changed in (added, removed) if changed)
-        stop = bisect_left(track.marks, last)
-        is_last = stop == len(track.marks)
-        end = len(track.items) if is_last else place_after(track.items, track.marks[stop])
-        before = track.items[self.first : end]
-        items = merge(before, added, removed)
-        if [item[1] for item in items] != [item[1] for item in before]:
-            return False
-        self.state = track.state
-        self.items, self.last = items, end
-        place = 0
-        for checkpoint in range(self.start, stop - is_last):
-            place += track.sizes[checkpoint]
-            self.marks.append(items[place - 1][0])
-        self.states = track.states[self.start + 1 : self.start + 1 + len(self.marks)]
-        self.stop = self.start + 1 + len(self.marks)
-        self.sizes = track.sizes[self.start : self.stop]
-        return True
-
     def reduce(self, segment: list[Item], reserve: int) -> None:
-        """Reduce a segment, with a checkpoint every so many items while `reserve` items or more
-        are left after it.
+        """Reduce a segment, and make a checkpoint every so many items as long as at least `reserve`
+        items are left for what follows it.
         """
         track = self.track
         start, stop = 0, track.every - self.since
         while stop <= len(segment) - reserve:
-            chunk = segment[start:stop]
-            self.state = fold(track.reducer, self.state, chunk, self.failed)
-            self.since += len(chunk)
-            self.key = chunk[-1][0]
+            self.advance(segment[start:stop])
             self.save()
             start, stop = stop, stop + track.every
         if start < len(segment):
-            chunk = segment[start:] if start else segment
-            self.state = fold(track.reducer, self.state, chunk, self.failed)
-            self.since += len(chunk)
-            self.key = chunk[-1][0]
+            self.advance(segment[start:])
+
+    def advance(self, items: list[Item]) -> None:
+        """Reduce items."""
+        self.state = fold(self.track.reducer, self.state, items, self.failed)
+        self.since += len(items)
+        self.key = items[-1][0]
 
     def save(self) -> None:
         """Make a checkpoint of where the change has come to."""
@@ -360,12 +354,12 @@ class Change:
         self.since = 0
 
     def commit(self) -> list[Exception]:
-        """Make the track what was worked out; gives what its reducer raised for the first time."""
-        track = self.track
+        """Make the track what was worked out; gives what its reducer raised that is news."""
+        track, first, last = self.track, self.first_checkpoint, self.last_checkpoint + 1
         track.items[self.first : self.last] = self.items
-        track.marks[self.start + 1 : self.stop] = self.marks
-        track.states[self.start + 1 : self.stop] = self.states
-        track.sizes[self.start : self.stop] = self.sizes
+        track.marks[first + 1 : last] = self.marks
+        track.states[first + 1 : last] = self.states
+        track.sizes[first:last] = self.sizes
         track.state = self.state
         news = [error for id, error in self.failed.items() if id not in track.raised]
         track.raised -= self.undone

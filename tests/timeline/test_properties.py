@@ -264,7 +264,8 @@ class Model:
 
     def forget(self) -> None:
         for id, action in self.remembered():
-            if id not in self.released and len(self.released) <= self.history:
+            released, count = len(self.released), len(self.known) + len(self.late)
+            if count <= self.history or (id not in self.released and released <= self.history):
                 return
             if id in self.late:
                 self.turn = self.late[id][0] + 1
@@ -458,6 +459,19 @@ class TimelineMachine(RuleBasedStateMachine):
     def replace_reducer(self, reducer: Any) -> None:
         raised = errors_of(self.timeline.replace_reducer, reducer)
         assert raised == self.model.replace(reducer)
+
+    @rule(reducer=trees, calls=st.integers(0, 10))
+    @precondition(lambda self: isinstance(self.model.reducer, Combined))
+    def interrupted_replacement(self, reducer: Any, calls: int) -> None:
+        before = self.timeline.state
+        Fuse.left = calls
+        try:
+            raised = errors_of(self.timeline.replace_reducer, reducer)
+        except KeyboardInterrupt:
+            assert self.timeline.state is before
+        else:
+            Fuse.left = None
+            assert raised == self.model.replace(reducer)
 
     @rule(
         batch=batches,
