@@ -4,12 +4,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo notes test lint format bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m examples.todo.demo
 
-test: .venv/ready tests/interop/node_modules/.package-lock.json
+notes: .venv/ready examples/notes/node_modules/.package-lock.json
+	$(BIN)/python -m examples.notes $(ARGS)
+
+test: .venv/ready tests/interop/node_modules/.package-lock.json examples/notes/node_modules/.package-lock.json
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/ready

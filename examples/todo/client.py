@@ -67,7 +67,7 @@ class TodoList:
 
     def find(self, number: str) -> str:
         """The id of the task with this number in the list, from 1."""
-        ids = [*self.store.state["todos"]]
+        ids: list[str] = [*self.store.state["todos"]]
         if not number.isdecimal() or not 1 <= int(number) <= len(ids):
             raise ValueError(f"there is no task {number!r}; the list has {len(ids)}")
         return ids[int(number) - 1]

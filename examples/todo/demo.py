@@ -200,7 +200,7 @@ async def compare(people: list[Person], server: Server) -> bool:
     """Compare all replicas with the plain fold over the server's log, and say the result."""
     actions = [action for action, _ in server.log.entries() if action["type"].startswith(CHANNEL)]
     fold = combine_reducers(reducer)
-    state: dict[str, Any] | None = None
+    state = fold(None, {"type": "@@init"})
     for action in actions:
         state = fold(state, action)
     reports = []

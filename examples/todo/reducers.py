@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from logux_store import Slice, define_action
+from logux_store import Reducer, Slice, define_action
 
 add = define_action("todos/add")
 rename = define_action("todos/rename")
@@ -46,4 +46,4 @@ def _change(state: Todos, id: str, **fields: Any) -> Todos:
     return {**state, id: {**state[id], **fields}} if id in state else state
 
 
-reducer = {"todos": todos, "renames": renames}
+reducer: dict[str, Reducer] = {"todos": todos, "renames": renames}

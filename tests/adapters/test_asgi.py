@@ -119,7 +119,12 @@ async def test_it_runs_by_itself_too() -> None:
 async def test_the_cookie_reaches_auth() -> None:
     server = make_server()
     cookies: list[dict[str, str]] = []
-    server.auth(lambda cookie, **_: cookies.append(cookie) or True)
+
+    def authenticate(cookie: dict[str, str], **_: Any) -> bool:
+        cookies.append(cookie)
+        return True
+
+    server.auth(authenticate)
     async with mounted(server) as address:
         connection = WebSocketConnection(
             f"ws://{address}/logux/", headers={"Cookie": "session=abc; theme=dark"}

@@ -1,0 +1,1 @@
+"""Shared notes: FastAPI, SQLite, and a page in the browser that uses `@logux/client`."""
