@@ -343,6 +343,10 @@ class Client:
     def _on_send(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
         if not meta.sync or parse_id(meta.id).user_id != self.user_id:
             return None
+        if SYNCING not in meta.reasons and not meta.resubscribe:
+            # It is answered, though the connection ended before it was acknowledged. Asked again,
+            # the server might answer otherwise.
+            return None
         if action["type"] == "logux/subscribe" and not self.subscriptions.sent(meta.id):
             # Left by an earlier run of the program, which had other wishes.
             self.log.change_meta(meta.id, reasons=[])

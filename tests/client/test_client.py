@@ -171,6 +171,21 @@ def test_what_is_done_offline_is_sent_once() -> None:
     assert [action["type"] for action in network.log.actions()] == ["a", "b", "c"]
 
 
+def test_an_answered_action_is_not_sent_again_when_its_acknowledgement_was_lost() -> None:
+    net = Network()
+    net.connect()
+    net.client.log.on("preadd", lambda action, meta: meta.reasons.append("mine"))
+    undone, processed, open = [net.client.sync({"type": "name", "n": n}) for n in (1, 2, 3)]
+    net.client.log.add({"type": "logux/undo", "id": undone.id, "reason": "denied"})
+    net.client.log.add({"type": "logux/processed", "id": processed.id})
+    net.pair.cut()
+    net.node = net.new_node()
+    net.log.remove_reason("test")
+    net.connect()
+    assert [action["n"] for action in net.received("name")] == [3]
+    assert not open.done
+
+
 def test_unsent_actions_outlive_the_client_in_its_store() -> None:
     store = MemoryStore()
     make_client(store=store).sync({"type": "a"})
