@@ -7,8 +7,7 @@
 
 While an event loop runs, everything that is written in one of its turns is one transaction, which
 is committed in the next turn, before anything that was scheduled later. With no loop running each
-change is committed at once. `PATH-lock` is locked as long as the file is open, with the means of
-SQLite, so that the operating system frees it when the process ends, however it ends.
+change is committed at once.
 
 Invariants: a change is written as a whole or not at all; what is read includes what is not yet
 committed; `when_durable` calls back only after a commit that succeeded. When something that was
@@ -20,11 +19,17 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from logux_adapters.sqlite.errors import StoreError, describe
+from logux_adapters.sqlite.generations import (
+    Generation,
+    connect,
+    create,
+    open_newest,
+    take_newest,
+)
 from logux_adapters.sqlite.schema import check_version, migrate
 
 __all__ = ["Database", "Execute", "Synchronous"]
@@ -33,12 +38,14 @@ Execute: TypeAlias = Callable[..., sqlite3.Cursor]
 
 Synchronous: TypeAlias = Literal["normal", "full"]
 
-PATIENCE = 1.0
-"""Seconds to wait for a lock: one whose holder was just killed is free after milliseconds."""
+CHECKPOINT = 4000
+"""After how many pages of 4 KB the write-ahead log is moved into the file, which waits for the
+disk. Four times SQLite's own number: small commits rewrite the same few pages again and again.
+"""
 
 
 class Database:
-    """A file that is opened when it is needed. `opened(execute)` is called then, and
+    """A log's file, opened when it is needed. `opened(execute)` is called then, and
     `committing(execute)` in each transaction, as its last part.
     """
 
@@ -49,10 +56,12 @@ class Database:
         "_committing",
         "_connection",
         "_execute",
-        "_lock",
+        "_generation",
+        "_holds",
         "_opened",
         "_synchronous",
         "_turn",
+        "file",
         "path",
     )
 
@@ -65,13 +74,15 @@ class Database:
     ) -> None:
         if synchronous not in ("normal", "full"):
             raise ValueError(f"synchronous is 'normal' or 'full', not {synchronous!r}")
-        # Absolute, since it may be opened when the program's folder has changed.
-        self.path = Path(path).absolute()
+        # Absolute, since it may be opened when the program's folder has changed. `file` is that
+        # of the generation that was open last.
+        self.path = self.file = Path(path).absolute()
         self._synchronous = synchronous
         self._opened = opened
         self._committing = committing
         self._connection: sqlite3.Connection | None = None
-        self._lock: sqlite3.Connection | None = None
+        self._generation: Generation | None = None
+        self._holds: Callable[[], bool] = always
         self._execute: Execute = self._open_and_execute
         # The loop in whose turn the transaction was begun; None when there is no transaction.
         self._turn: object = None
@@ -86,14 +97,14 @@ class Database:
         if self._connection is None:
             if self._broken is not None:
                 self._refuse()
-            self._open()
+            self._open(open_newest)
 
     def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """All rows of a query."""
         try:
             return self._execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise describe(self.path, error) from error
+            raise describe(self.file, error) from error
 
     def change(self) -> "Change":
         """What is written within this context is one change; it gives the function to write with.
@@ -124,9 +135,17 @@ class Database:
             return
         try:
             self._committing(self._execute)
+            if not self._holds():
+                raise self._taken()
             self._execute("COMMIT")
+            if self._generation is None or self._generation.is_superseded():
+                raise self._taken()
+        except sqlite3.Error as error:
+            self._break(error)
+            raise describe(self.file, error) from error
         except BaseException as error:
-            raise self._break(error) from error
+            self._break(error)
+            raise
         self._turn = None
         callbacks, self._callbacks = self._callbacks, []
         errors: list[Exception] = []
@@ -161,7 +180,7 @@ class Database:
             try:
                 self._execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
-                raise describe(self.path, error) from error
+                raise describe(self.file, error) from error
             if loop is None:
                 self._turn = NO_LOOP
             else:
@@ -181,7 +200,7 @@ class Database:
         elif self._turn is NO_LOOP:
             self.commit()
         if isinstance(error, sqlite3.Error):
-            raise describe(self.path, error) from error
+            raise describe(self.file, error) from error
 
     @property
     def written(self) -> int:
@@ -190,57 +209,73 @@ class Database:
 
     # Opening and closing.
 
+    def take_over(self, holds: Callable[[], bool]) -> None:
+        """Open the file, also if another process has it; that one can commit nothing any more.
+
+        This object can commit as long as `holds` gives True.
+        """
+        self._close()
+        self._broken = None
+        self._open(take_newest)
+        self._holds = holds
+
     def _open_and_execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:
         """Stands for the connection's `execute` until there is a connection."""
         self.open()
         return self._execute(sql, parameters)
 
-    def _open(self) -> None:
+    def _open(self, choose: Callable[[Path], Generation]) -> None:
         try:
             # Before anything else: SQLite's locks are lost when this process closes the file
             # otherwise than through the connection that has them.
-            self._lock = connect(Path(f"{self.path}-lock"))
-            self._lock.execute("BEGIN EXCLUSIVE")
-            self._create()
-            connection = self._connection = connect(self.path)
-            check_version(connection, self.path)
+            self._generation = choose(self.path)
+            self._generation.tidy()
+            self.file = self._generation.file
+            create(self.file)
+            connection = self._connection = connect(self.file)
+            check_version(connection, self.file)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            migrate(connection, self.path)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+            migrate(connection, self.file)
             self._opened(connection.execute)
         except BaseException as error:
             self._close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise describe(self.path, error) from error
+                raise describe(self.file, error) from error
             raise
         self._execute = connection.execute
-
-    def _create(self) -> None:
-        """Make a new file readable for this user only."""
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _close(self) -> None:
         self._execute = self._open_and_execute
         self._turn = None
         self._callbacks = []
-        for connection in (self._connection, self._lock):
-            if connection is not None:
-                connection.close()
-        self._connection = self._lock = None
+        self._holds = always
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._generation is not None:
+            self._generation.release()
+            self._generation = None
 
     # Errors.
 
-    def _break(self, error: BaseException) -> BaseException:
-        """Take back the transaction, and refuse any further use. Returns what to raise."""
+    def _break(self, error: BaseException) -> None:
+        """Take back the transaction, and refuse any further use."""
         self._broken = error
         self._close()
-        return describe(self.path, error) if isinstance(error, sqlite3.Error) else error
+
+    def _taken(self) -> StoreError:
+        return StoreError(
+            self.file,
+            "was taken over by another process",
+            "what was not acknowledged before has to be done again, there or in a new run",
+        )
 
     def _refuse(self) -> None:
         error = self._broken
         raise StoreError(
-            self.path,
+            self.file,
             f"could not be written before ({error})",
             "it has all that was acknowledged; start the program again to go on from there",
         ) from error
@@ -276,6 +311,6 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that begins transactions only when told to."""
-    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, cached_statements=100)
+def always() -> bool:
+    """Nobody else can become the owner of a log that was not taken over for somebody."""
+    return True

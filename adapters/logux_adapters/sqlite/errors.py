@@ -7,7 +7,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-__all__ = ["StoreError", "describe"]
+__all__ = ["StoreError", "damaged", "describe"]
 
 
 class StoreError(Exception):
@@ -76,4 +76,10 @@ def describe(path: Path, error: BaseException) -> StoreError:
         # by itself has none.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         problem, advice = _BY_CODE.get(code, OTHER)
+    return StoreError(path, f"{problem} ({error})", advice)
+
+
+def damaged(path: Path, error: Exception) -> StoreError:
+    """The StoreError for a file whose content makes no sense."""
+    problem, advice = DAMAGED
     return StoreError(path, f"{problem} ({error})", advice)

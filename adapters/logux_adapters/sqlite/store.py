@@ -8,11 +8,14 @@ the numbers in memory are those in the file after each commit.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from logux_adapters.sqlite.database import Database, Execute
+from logux_adapters.sqlite.errors import StoreError, damaged
+from logux_adapters.sqlite.remembered import Remembered
 from logux_adapters.sqlite.rows import (
     COLUMNS,
     Row,
@@ -34,13 +37,11 @@ from logux_store import (
     OrderKey,
     Timed,
     order_key,
-    parse_id,
 )
 
 __all__ = ["SQLiteStore"]
 
 CREATED = ("time", "node", "counter", "ms")
-TABLES = ("entries", "reasons", "indexes", "vals", "remembered", "clients")
 
 INSERT = """
     INSERT INTO entries (added, id, time, node, counter, ms, action, reasons, meta)
@@ -81,9 +82,7 @@ class SQLiteStore:
         remembered: int = REMEMBERED,
     ) -> None:
         self._database = Database(path, synchronous, self._opened, self._committing)
-        self._remembered_per_client = remembered_per_client
-        self._remembered_limit = remembered
-        self._remembered_count = 0
+        self._remembered = Remembered(self._database, remembered_per_client, remembered)
         self._last_added = 0
         self._last_synced = LastSynced(0, 0)
         # Whether these two differ from what the file has.
@@ -100,6 +99,25 @@ class SQLiteStore:
         """Commit what was written and let go of the file. The next use opens it again."""
         self._database.close()
 
+    @property
+    def identity(self) -> str:
+        """What two objects for the same file have in common: its path."""
+        return str(self.path)
+
+    def take_over(self, holds: Callable[[], bool]) -> None:
+        """Open the file for this object, also if another process has it open.
+
+        That one, which may be stopped and go on later, can commit nothing any more; it finds out
+        when it tries. `holds` is asked before each commit; when it gives False nothing is committed
+        any more here either.
+        """
+        self._database.take_over(holds)
+
+    def release(self) -> None:
+        """Commit what can be committed and let go of the file. What cannot is not acknowledged."""
+        with suppress(StoreError):
+            self._database.close()
+
     def __enter__(self) -> "SQLiteStore":
         return self
 
@@ -112,7 +130,7 @@ class SQLiteStore:
     def _opened(self, execute: Execute) -> None:
         ((self._last_added, sent, received),) = execute("SELECT * FROM counters")
         self._last_synced = LastSynced(sent, received)
-        ((self._remembered_count,),) = execute("SELECT ifnull(sum(ids), 0) FROM clients")
+        self._remembered.opened(execute)
         self._counted = False
         self._version += 1
 
@@ -142,7 +160,7 @@ class SQLiteStore:
 
     def by_id(self, id: str) -> Entry | None:
         rows = self._database.read(f"SELECT {COLUMNS} FROM entries e WHERE e.id = ?", (id,))
-        return from_row(rows[0]) if rows else None
+        return self._entry(rows[0]) if rows else None
 
     def change_meta(self, id: str, diff: Mapping[str, Any]) -> bool:
         entry = self.by_id(id)
@@ -216,13 +234,13 @@ class SQLiteStore:
             f"{' AND '.join(text for text, _ in conditions)} ORDER BY r.added",
             [value for _, values in conditions for value in values],
         )
-        if not rows:
+        entries = [self._entry(row) for row in rows]
+        if not entries:
             return []
         removed: list[Entry] = []
         with self._database.change() as execute:
             self._version += 1
-            for row in rows:
-                entry = from_row(row)
+            for entry in entries:
                 meta = entry[1]
                 meta.reasons.remove(reason)
                 execute(DELETE_REASON, (reason, meta.added))
@@ -263,7 +281,7 @@ class SQLiteStore:
             version = self._version
             for row in rows:
                 place = row[2:6] if order == "created" else row[:1]
-                yield from_row(row)
+                yield self._entry(row)
                 if version != self._version:
                     size = FIRST_CHUNK
                     break
@@ -271,6 +289,12 @@ class SQLiteStore:
                 if len(rows) < size:
                     return
                 size = min(2 * size, LARGEST_CHUNK)
+
+    def _entry(self, row: Row) -> Entry:
+        try:
+            return from_row(row)
+        except (TypeError, ValueError) as error:
+            raise damaged(self._database.file, error) from error
 
     # What else is kept.
 
@@ -292,7 +316,10 @@ class SQLiteStore:
 
     def value(self, name: str) -> Any:
         rows = self._database.read("SELECT value FROM vals WHERE name = ?", (name,))
-        return json.loads(rows[0][0]) if rows else None
+        try:
+            return json.loads(rows[0][0]) if rows else None
+        except ValueError as error:
+            raise damaged(self._database.file, error) from error
 
     def set_value(self, name: str, value: Any) -> None:
         text = value_json(name, value)
@@ -303,55 +330,20 @@ class SQLiteStore:
                 execute("INSERT OR REPLACE INTO vals (name, value) VALUES (?, ?)", (name, text))
 
     def remember(self, id: str) -> bool:
-        client = parse_id(id).client_id
-        with self._database.change() as execute:
-            new = execute(
-                "INSERT INTO remembered (client, id) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
-                (client, id),
-            ).rowcount
-            ((ids,),) = execute(
-                """
-                INSERT INTO clients (client, ids, heard)
-                VALUES (?, ?, (SELECT ifnull(max(heard), 0) + 1 FROM clients))
-                ON CONFLICT (client) DO UPDATE SET ids = ids + excluded.ids, heard = excluded.heard
-                RETURNING ids
-                """,
-                (client, new),
-            )
-            self._remembered_count += new
-            while ids > self._remembered_per_client:
-                ids = self._forget_one(execute, client)
-            while self._remembered_count > self._remembered_limit:
-                ((silent,),) = execute("SELECT client FROM clients ORDER BY heard LIMIT 1")
-                self._forget_one(execute, silent)
-        return bool(new)
-
-    def _forget_one(self, execute: Execute, client: str) -> int:
-        """Forget the oldest id of a client; gives how many are left."""
-        execute(
-            "DELETE FROM remembered WHERE number = "
-            "(SELECT min(number) FROM remembered WHERE client = ?)",
-            (client,),
-        )
-        ((left,),) = execute(
-            "UPDATE clients SET ids = ids - 1 WHERE client = ? RETURNING ids", (client,)
-        )
-        if not left:
-            execute("DELETE FROM clients WHERE client = ?", (client,))
-        self._remembered_count -= 1
-        return int(left)
+        return self._remembered.add(id)
 
     def remembers(self, id: str) -> bool:
-        return bool(self._database.read("SELECT 1 FROM remembered WHERE id = ?", (id,)))
+        return id in self._remembered
 
     def when_durable(self, callback: Callable[[], None]) -> None:
         self._database.when_durable(callback)
 
     def clean(self) -> None:
         with self._database.change() as execute:
-            for table in TABLES:
+            for table in ("entries", "reasons", "indexes", "vals"):
                 execute(f"DELETE FROM {table}")
-            self._last_added = self._remembered_count = 0
+            self._remembered.clear(execute)
+            self._last_added = 0
             self._last_synced = LastSynced(0, 0)
             self._counted = True
             self._version += 1
