@@ -13,7 +13,7 @@ first.
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 __all__ = ["Flow"]
 
@@ -62,6 +62,12 @@ class Flow:
         """Make sure that what follows runs in a task."""
         if self._at_once:
             await _step_aside()
+
+    @overload
+    async def settled(self, value: Awaitable[T]) -> T: ...
+
+    @overload
+    async def settled(self, value: T | Awaitable[T]) -> T: ...
 
     async def settled(self, value: T | Awaitable[T]) -> T:
         """The value, or what the awaitable gives."""

@@ -20,6 +20,7 @@ from logux_store.server.http import Request, Response
 __all__ = ["Front"]
 
 REQUEST_TIMEOUT = 30.0
+LINGER = 2.0
 MAX_HEAD = 16_384
 
 
@@ -47,6 +48,7 @@ class Front(asyncio.Protocol):
         self._received = b""
         self._request: h11.Request | None = None
         self._body = bytearray()
+        self._refused = False
         self._answer: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,7 +58,7 @@ class Front(asyncio.Protocol):
         self._timer = loop.call_later(REQUEST_TIMEOUT, self._refuse, 408, "Request timeout\n")
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is not None:
+        if self._answer is not None or self._refused:
             return
         if self._request is None:
             self._received += data
@@ -66,9 +68,9 @@ class Front(asyncio.Protocol):
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint, f"{error}\n")
 
-    def eof_received(self) -> None:
-        if self._answer is None:
-            self._transport.close()
+    def eof_received(self) -> bool:
+        # Who has sent all may still wait for the answer; TLS knows no half-closed connections.
+        return self._answer is not None and self._transport.can_write_eof()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._leave()
@@ -137,7 +139,15 @@ class Front(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, status: int, text: str) -> None:
+        """Answer, and read on for a moment what nobody wants: a connection that is closed with
+        something unread is reset, and the answer lost.
+        """
+        self._refused = True
+        self._timer.cancel()
         self._write(Response(text, status))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._timer = asyncio.get_running_loop().call_later(LINGER, self._transport.close)
 
     def _write(self, response: Response) -> None:
         if not self._transport.is_closing() and self._http.our_state in (
@@ -154,7 +164,6 @@ class Front(asyncio.Protocol):
             if response.body and not head:
                 self._send(h11.Data(data=response.body))
             self._send(h11.EndOfMessage())
-        self._transport.close()
 
     def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)

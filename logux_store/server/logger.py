@@ -14,6 +14,8 @@ from typing import Any, Literal, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from logux_store.server.reports import hide_secrets
+
 __all__ = ["HumanHandler", "JsonFormatter", "LoggerName", "configure_logging"]
 
 LoggerName = Literal["human", "json"]
@@ -63,7 +65,7 @@ class JsonFormatter(logging.Formatter):
             **getattr(record, "logux", {}),
         }
         if record.exc_info:
-            values["traceback"] = self.formatException(record.exc_info)
+            values["traceback"] = hide_secrets(self.formatException(record.exc_info))
         return json.dumps(values, ensure_ascii=False, default=str)
 
 
@@ -78,8 +80,8 @@ class HumanHandler(logging.Handler):
         try:
             self._console.print(self.line(record))
             if record.exc_info:
-                formatter = self.formatter or logging.Formatter()
-                self._console.print(Text(formatter.formatException(record.exc_info), style="dim"))
+                trace = logging.Formatter().formatException(record.exc_info)
+                self._console.print(Text(hide_secrets(trace), style="dim"))
         except Exception:  # noqa: BLE001 - logging must not break what it logs
             self.handleError(record)
 
@@ -87,7 +89,7 @@ class HumanHandler(logging.Handler):
         """Time, level, message and details."""
         line = Text(time.strftime("%H:%M:%S", time.localtime(record.created)), style="dim")
         style = STYLES.get(record.levelno, "")
-        line.append(f" {record.levelname.lower():<8}", style)
+        line.append(f" {record.levelname.lower():<9}", style)
         line.append(record.getMessage(), "bold" if record.levelno >= logging.WARNING else "default")
         details: dict[str, Any] = getattr(record, "logux", {})
         for name, value in details.items():

@@ -272,7 +272,9 @@ def test_in_development_clients_are_told_so_and_of_errors(make_server: Any, peer
         peer = peer_of(server)
         peer.act("do")
         told = [message[0] for message in peer.messages]
-        assert ("headers" in told) == ("debug" in told) == (env == "development")
+        headers = next(message[1] for message in peer.messages if message[0] == "headers")
+        assert (headers.get("env") == "development") == (env == "development")
+        assert ("debug" in told) == (env == "development")
 
 
 def test_a_context_knows_the_headers_of_its_client(make_server: Any, peer_of: Any) -> None:
