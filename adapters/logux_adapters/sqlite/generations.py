@@ -52,6 +52,8 @@ class Generation:
         """Lock it. Raises sqlite3.OperationalError if another has it."""
         lock = connect(Path(f"{self.file}-lock"), patience)
         try:
+            # Nothing is written, so a journal would only be one more file.
+            lock.execute("PRAGMA journal_mode = MEMORY")
             lock.execute("BEGIN EXCLUSIVE")
         except BaseException:
             lock.close()
