@@ -1,0 +1,208 @@
+"""A log is taken over from a process that has it open, also in the middle of a transaction."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from logux_adapters.sqlite import SQLiteStore, StoreError
+from logux_adapters.sqlite.generations import Generation, open_newest
+
+from logux_store import Meta
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.sqlite3"
+
+
+def add(store: SQLiteStore, n: int) -> None:
+    store.add({"type": "t"}, Meta(f"{n} a 0", n, ["r"]))
+
+
+def ids(store: SQLiteStore) -> list[int]:
+    return [meta.time for _, meta in store.entries()]
+
+
+def always() -> bool:
+    return True
+
+
+def files(path: Path) -> set[str]:
+    return {file.name for file in path.parent.iterdir()}
+
+
+@contextmanager
+def stopped_writer(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has one entry committed and another written, and stands still."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.adapters.sqlite.stopping", path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped there")
+def test_what_a_stopped_process_had_not_committed_fails_and_changes_nothing(path: Path) -> None:
+    with stopped_writer(path) as writer:
+        with SQLiteStore(path) as other, pytest.raises(StoreError, match="in use"):
+            other.last_added()
+        store = SQLiteStore(path)
+        store.take_over(always)
+        assert ids(store) == [1]
+        add(store, 4)
+        writer.send_signal(signal.SIGCONT)
+        output, _ = writer.communicate(timeout=20)
+        assert output.splitlines() == ["acknowledged 1", "StoreError True", "refused", "closed"]
+        assert ids(store) == [1, 4]
+        assert store.last_added() == 2
+        store.close()
+        with SQLiteStore(path) as again:
+            assert ids(again) == [1, 4]
+            assert again.identity == store.identity == str(path)
+            assert files(path) == {f"log.sqlite3.2{end}" for end in ("", "-wal", "-shm", "-lock")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped there")
+def test_a_log_can_be_taken_over_again_and_again(path: Path) -> None:
+    with stopped_writer(path):
+        stores = []
+        for n in range(2, 6):
+            store = SQLiteStore(path)
+            store.take_over(always)
+            stores.append(store)
+            add(store, n)
+        assert ids(stores[-1]) == [1, 2, 3, 4, 5]
+        for former in stores[:-1]:
+            with pytest.raises(StoreError, match="taken over"):
+                add(former, 9)
+        assert ids(stores[-1]) == [1, 2, 3, 4, 5]
+        stores[-1].release()
+        assert "log.sqlite3" in files(path), "the stopped process has it open"
+    with SQLiteStore(path) as store:
+        assert ids(store) == [1, 2, 3, 4, 5]
+        assert "log.sqlite3" not in files(path)
+
+
+def test_a_log_that_nobody_has_open_is_just_opened(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        store.take_over(always)
+        add(store, 1)
+        assert "log.sqlite3.2" not in files(path)
+    with SQLiteStore(path) as store:
+        store.take_over(always)
+        assert ids(store) == [1]
+        assert "log.sqlite3.2" not in files(path)
+
+
+def test_a_store_that_has_the_log_may_take_it_over_itself(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        add(store, 1)
+        store.take_over(always)
+        assert ids(store) == [1]
+        assert "log.sqlite3.2" not in files(path)
+
+
+async def test_nothing_is_committed_when_the_log_is_not_held_any_more(path: Path) -> None:
+    held, called = [True], []
+    store = SQLiteStore(path)
+    store.take_over(lambda: held[0])
+    add(store, 1)
+    await asyncio.sleep(0)
+    held[0] = False
+    add(store, 2)
+    store.when_durable(lambda: called.append(2))
+    with pytest.raises(StoreError, match="taken over"):
+        store.close()
+    assert called == []
+    with SQLiteStore(path) as other:
+        assert ids(other) == [1]
+    with pytest.raises(StoreError, match="could not be written before"):
+        add(store, 3)
+    store.take_over(always)
+    add(store, 3)
+    assert ids(store) == [1, 3]
+    store.release()
+
+
+async def test_release_lets_go_also_of_what_cannot_be_committed(path: Path) -> None:
+    store = SQLiteStore(path)
+    store.take_over(always)
+    add(store, 1)
+    store.release()
+    store.take_over(lambda: False)
+    add(store, 2)
+    store.release()
+    with SQLiteStore(path) as other:
+        assert ids(other) == [1]
+
+
+def test_who_opens_normally_is_not_asked_whether_it_holds(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        store.take_over(lambda: False)
+        store.release()
+        add(store, 1)
+        assert ids(store) == [1]
+
+
+def test_a_copy_that_was_never_finished_is_removed(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        add(store, 1)
+    (path.parent / "log.sqlite3.2-copy").write_text("half")
+    with SQLiteStore(path) as store:
+        add(store, 2)
+        assert ids(store) == [1, 2]
+    assert "log.sqlite3.2-copy" not in files(path)
+
+
+def test_the_owner_knows_as_soon_as_a_copy_is_begun(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        add(store, 1)
+        (path.parent / "log.sqlite3.2-copy").touch()
+        with pytest.raises(StoreError, match="taken over"):
+            add(store, 2)
+
+
+def test_a_copy_that_fails_leaves_the_log_to_its_owner(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        add(store, 1)
+        with closing(sqlite3.connect(path.parent / "log.sqlite3.2-lock")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            taker = SQLiteStore(path)
+            with pytest.raises(StoreError, match="in use"):
+                taker.take_over(always)
+        add(store, 2)
+        path.rename(path.parent / "elsewhere")
+        path.write_text("no database " * 500)
+        with pytest.raises(StoreError, match="no log"):
+            taker.take_over(always)
+        assert "log.sqlite3.2-copy" not in files(path)
+        (path.parent / "elsewhere").rename(path)
+        add(store, 3)
+        assert ids(store) == [1, 2, 3]
+
+
+def test_files_that_only_look_like_generations_do_not_count(path: Path) -> None:
+    for name in ("log.sqlite3.bak", "log.sqlite3.2-lock", "log.sqlite3.", "other.sqlite3.9"):
+        (path.parent / name).touch()
+    generation = open_newest(path)
+    assert (generation.number, generation.file) == (1, path)
+    generation.release()
+    Generation(path, 12).file.touch()
+    generation = open_newest(path)
+    assert generation.number == 12
+    generation.release()
