@@ -105,7 +105,7 @@ class Client:
         self.tab_id = random_id(random=random)
         self._store: LogStore = MemoryStore() if store is None else store
         self.client_id = f"{user_id}:{self._make_client_id()}"
-        self.log = Log(self.node_id, self._store, clock)
+        self.log = self._make_log(clock)
         self.subscriptions = Subscriptions()
         self._outcomes = Outcomes()
         self._events = Emitter()
@@ -115,9 +115,7 @@ class Client:
         self.log.on("preadd", self._before_add)
         self.log.on("add", self._after_add)
         self.log.on("clean", self._after_clean)
-        self.node = ClientNode(
-            self.node_id,
-            self.log,
+        self.node = self._make_node(
             connection,
             token=token,
             subprotocol=subprotocol,
@@ -295,6 +293,12 @@ class Client:
             self._store.set_value(name, id)
         return id
 
+    def _make_log(self, clock: Clock) -> Log:
+        return Log(self.node_id, self._store, clock)
+
+    def _make_node(self, connection: Connection, **options: Any) -> ClientNode:
+        return ClientNode(self.node_id, self.log, connection, **options)
+
     # The log.
 
     def _before_add(self, action: Action, meta: Meta) -> None:
@@ -304,7 +308,7 @@ class Client:
         if type in SUBSCRIPTION_TYPES:
             check_channel(action)
             if type == "logux/unsubscribe":
-                meta.sync, unsent = self.subscriptions.unsubscribe(action, self.node.authenticated)
+                meta.sync, unsent = self.subscriptions.unsubscribe(action, self.connected)
                 for id in unsent:
                     self.log.change_meta(id, reasons=[])
                     self._outcomes.decide(id, meta)
@@ -324,13 +328,17 @@ class Client:
             id = action.get("id")
             if not isinstance(id, str):
                 return
-            self.log.remove_reason(SYNCING, id=id)
+            self._settle(id)
             if type == "logux/processed":
                 self.subscriptions.processed(id, meta)
                 self._outcomes.decide(id, meta)
             else:
                 self.subscriptions.undone(id)
                 self._outcomes.decide(id, UndoError(action))
+
+    def _settle(self, id: str) -> None:
+        """The server has answered an action, so it need not be kept for being sent."""
+        self.log.remove_reason(SYNCING, id=id)
 
     def _after_clean(self, _action: Action, meta: Meta) -> None:
         # The server sends again what came since the subscription; the log would take what it has
@@ -371,11 +379,14 @@ class Client:
             raise error
 
     def _on_state(self) -> None:
-        state = self.node.state
-        if state == NodeState.DISCONNECTED:
+        self._restore_subscriptions()
+
+    def _restore_subscriptions(self) -> None:
+        """Follow the state: what the server has forgotten, it is asked for again."""
+        if self.state == NodeState.DISCONNECTED:
             self._restored = False
             self.subscriptions.disconnected()
-        elif state == NodeState.SYNCHRONIZED and not self._restored:
+        elif self.connected and not self._restored:
             self._restored = True
             for action in self.subscriptions.missing():
                 self.log.add(action, sync=True, resubscribe=True)

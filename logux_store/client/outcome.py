@@ -89,6 +89,10 @@ class Outcomes:
             outcome = self._open[id] = Outcome(id)
         return outcome
 
+    def is_open(self, id: str) -> bool:
+        """Whether somebody asked for the outcome of an action and does not know it yet."""
+        return id in self._open
+
     def decide(self, id: str, result: Meta | Exception) -> None:
         """Settle the outcome of an action, if anybody asked for it."""
         outcome = self._open.pop(id, None)

@@ -84,6 +84,10 @@ class Subscriptions:
         self._sent.add(id)
         return True
 
+    def sent_all(self) -> None:
+        """Another tab sends whatever this one has asked for."""
+        self._sent.update(self._asked)
+
     def processed(self, id: str, meta: Meta) -> None:
         """The server answered an action with `logux/processed`, whose meta this is."""
         key = self._answered(id)

@@ -140,6 +140,11 @@ class Log:
             listener(action, meta)
         if meta.id is not id:
             raise ValueError(f"a preadd listener changed meta.id of {id!r}")
+        return self._admit(action, meta, generated)
+
+    def _admit(self, action: Action, meta: Meta, generated: bool) -> Meta | None:
+        """Add what the `preadd` listeners have let pass."""
+        id = meta.id
         if meta.key[0] != meta.time:
             meta.key = order_key(id, meta.time)
         keep_last = meta.keep_last

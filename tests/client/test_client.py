@@ -8,7 +8,6 @@ import pytest
 
 from logux_store import (
     Client,
-    CrossTabClient,
     DangerousProtocolError,
     LocalPair,
     LoguxError,
@@ -95,11 +94,6 @@ def test_the_ids_of_a_client_are_joined() -> None:
 def test_random_ids_come_from_the_given_source() -> None:
     first, second = (make_client(random=lambda n: bytes(range(n))) for _ in range(2))
     assert first.node_id == second.node_id
-
-
-def test_cross_tab_client_has_its_name() -> None:
-    client = CrossTabClient(server=TestPair().left, subprotocol=1, user_id="10")
-    assert client.role == "leader"
 
 
 def test_only_synchronized_actions_leave() -> None:
