@@ -48,6 +48,10 @@ class Timeline:
     action whose place is forgotten, and with `{"type": "logux/undo", "id": …}` for an undo that
     cannot be done; the state is up to date by then.
 
+    `base`, if given, is a place in the order: `preloaded_state` is the state after all actions up
+    to it, which are forgotten, and `undone` are ids that were removed before. `on_forget(items)` is
+    called with what is forgotten, `(place, id, action)` of each, in order, oldest first.
+
     `replays` counts the calls that had to replay.
 
     What a reducer raises at an action is raised by the call that brought it up, several as an
@@ -63,6 +67,7 @@ class Timeline:
         "_history",
         "_items",
         "_newest",
+        "_on_forget",
         "_on_missed",
         "_others",
         "_preloaded",
@@ -84,6 +89,9 @@ class Timeline:
         save_state_every: int = 50,
         history: int = 1000,
         on_missed_history: Callable[[Action], object] | None = None,
+        base: OrderKey | None = None,
+        undone: Iterable[str] = (),
+        on_forget: Callable[[list[Item]], object] | None = None,
     ) -> None:
         if save_state_every < 1:
             raise ValueError(f"save_state_every is 1 or more, not {save_state_every}")
@@ -92,6 +100,7 @@ class Timeline:
         self._save_every = save_state_every
         self._history = history
         self._on_missed = on_missed_history
+        self._on_forget = on_forget
         self._preloaded = preloaded_state
         self.replays = 0
         # The remembered actions are those from _head on; the gap before them is cut off in time.
@@ -99,11 +108,11 @@ class Timeline:
         self._head = 0
         self._by_id: dict[str, Item] = {}
         self._released: set[str] = set()
-        self._undone: set[str] = set()
-        self._base: Key = ()
-        self._newest: Key = ()
+        self._undone: set[str] = set(undone)
+        self._base: Key = base or ()
+        self._newest: Key = self._base
         self._reducing = False
-        state, tracks = make_tracks(reducer, preloaded_state, save_state_every, strict=True)
+        state, tracks = make_tracks(reducer, preloaded_state, save_state_every, strict=base is None)
         self._plant(state, tracks)
 
     @property
@@ -119,6 +128,20 @@ class Timeline:
     def reducing(self) -> bool:
         """Whether a reducer runs just now, from which nothing may be changed."""
         return self._reducing
+
+    @property
+    def base(self) -> Key:
+        """The place of the newest forgotten action; empty if none is."""
+        return self._base
+
+    @property
+    def undone(self) -> set[str]:
+        """The ids that were removed."""
+        return {*self._undone}
+
+    def oldest(self, count: int) -> list[Item]:
+        """The oldest of the remembered actions, so many at most: `(place, id, action)` of each."""
+        return self._items[self._head : self._head + max(count, 0)]
 
     def insert(self, entries: Iterable[tuple[OrderKey, str, Action]]) -> None:
         """Put actions in their places: `(order key, id, action)` of each, in any order. Ids that
@@ -321,6 +344,8 @@ class Timeline:
             head += 1
             del by_id[id]
             released.discard(id)
+        if self._on_forget is not None and head > self._head:
+            self._on_forget(items[self._head : head])
         self._head = head
         if head > self._save_every + len(by_id) // 16:
             for track in self._tracks:
