@@ -1,21 +1,26 @@
 """The server's end of one client's connection, as a node that gives the client only what is its.
 
 Invariants: nothing leaves through this node but what the server enqueues, or what the log has kept
-for this client; nothing that comes in reaches the log but through the server's queues.
+for this client; nothing that comes in reaches the log but through the server's queues; nothing is
+told that the log could still forget in a crash: neither actions and answers, nor a number that says
+what was sent.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
-from logux_store.sync import Connection, ServerNode
+from logux_store.sync import Connection, Message, ServerNode
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient
 
 __all__ = ["FilteredNode"]
+
+WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
 
 
 class FilteredNode(ServerNode):
@@ -42,6 +47,12 @@ class FilteredNode(ServerNode):
         )
         kept = [entry for entry in newer if is_addressed(client, entry[1])]
         return [*reversed(kept), *client.take_answers()]
+
+    def _send(self, message: Message) -> None:
+        if message[0] in WHEN_DURABLE:
+            self.log.store.when_durable(partial(super()._send, message))
+        else:
+            super()._send(message)
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""

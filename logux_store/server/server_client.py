@@ -74,8 +74,11 @@ class ServerClient:
             ping=server.ping,
             timeout=server.timeout,
         )
+        # A client may send again what was acknowledged and not answered: it is done once.
+        headers: dict[str, Any] = {"once": True}
         if server.env == "development":
-            self.node.set_local_headers({"env": "development"})
+            headers["env"] = "development"
+        self.node.set_local_headers(headers)
         self.node.on("connect", self._check_subprotocol)
         self.node.on("state", self._state_changed)
         self.node.on("error", self._failed)

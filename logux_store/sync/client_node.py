@@ -5,13 +5,19 @@ offset, is subtracted when an action is created, never when one is sent or recei
 offset becomes known or changes, the log's own actions that no other node has seen yet are moved by
 the difference, and only those.
 
+A server that says `once` in its headers does an action once, however often it is sent. It is sent
+again, at the next connection, what it has acknowledged and `on_send` still lets pass, since nobody
+else knows of an answer that was lost when the server crashed.
+
 Invariants: an action that was sent keeps its time; the log's own actions keep their order; every
 own action that was not sent has a time by the offset that is in force.
 """
 
+from collections.abc import Iterable, Iterator
+
 from logux_store.actions import Action
 from logux_store.log import Log
-from logux_store.meta import Meta
+from logux_store.meta import Entry, Meta
 from logux_store.sync.base_node import BaseNode, Filter, Outgoing
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Token
@@ -114,6 +120,26 @@ class ClientNode(BaseNode):
         with log.batch():
             for id, time in moves:
                 log.move(id, time)
+
+    def entries_since(self, added: int) -> Iterable[Entry]:
+        """The entries after `added`; for a server that says `once`, also those before it that are
+        not settled.
+        """
+        if self.remote_headers.get("once") is not True:
+            return super().entries_since(added)
+        return self._unsettled_since(added)
+
+    def _unsettled_since(self, added: int) -> Iterator[Entry]:
+        # Up to this number nothing passes the filter any more, for good.
+        settled = min(self.log.store.value("settled") or 0, added)
+        oldest = added
+        for entry in super().entries_since(settled):
+            waiting = len(self._outgoing)
+            yield entry
+            if entry[1].added <= oldest and len(self._outgoing) > waiting:
+                oldest = entry[1].added - 1
+        if oldest != settled:
+            self.log.store.set_value("settled", oldest)
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         own = f" {self.log.node_id} " in meta.id and meta.id not in self._received

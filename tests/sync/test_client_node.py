@@ -264,3 +264,34 @@ def test_the_node_id_of_a_new_user_is_told_at_the_next_connection() -> None:
     two.connect()
     assert two.server.remote_node_id == "2:c:d"
     assert [Meta.to_dict(meta)["id"].split(" ")[1] for meta in two.server_log.metas()] == ["2:c:d"]
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_server_that_says_once_is_sent_again_what_is_not_settled(once: bool) -> None:
+    settled: list[str] = []
+    two = Two(client={"on_send": lambda a, m: None if a["type"] in settled else (a, m)})
+
+    def connect() -> list[str]:
+        two.pair.clear()
+        if once:
+            two.server.set_local_headers({"once": True})
+        two.connect()
+        syncs = [message for message in two.pair.left_sent if message[0] == "sync"]
+        two.pair.cut()
+        two.serve()
+        return [action["type"] for message in syncs for action in message[2::2]]
+
+    for type in "abc":
+        two.client_log.add({"type": type})
+    assert connect() == ["a", "b", "c"]
+    assert two.client.last_sent == 3
+    settled += ["a", "c"]
+    two.client_log.add({"type": "d"})
+    assert connect() == (["b", "d"] if once else ["d"])
+    settled += ["b"]
+    assert connect() == (["d"] if once else [])
+    settled += ["d"]
+    assert connect() == []
+    assert two.client_log.store.value("settled") == (4 if once else None)
+    two.client_log.add({"type": "e"})
+    assert connect() == ["e"]
