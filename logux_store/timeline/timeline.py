@@ -62,7 +62,6 @@ class Timeline:
     __slots__ = (
         "_base",
         "_by_id",
-        "_forgotten",
         "_head",
         "_history",
         "_items",
@@ -304,10 +303,10 @@ class Timeline:
                 gone[id] = by_id[id]
                 fresh[id] = (key, id, by_id[id][2])
         if base:
-            for id, (key, _, action) in fresh.items():
-                if key <= base:
-                    fresh[id] = (self._place_of_missed(key), id, action)
-                    missed.append(action)
+            late = [item for item in fresh.values() if item[0] <= base]
+            for key, id, action in sorted(late, key=by_key):
+                fresh[id] = (self._place_of_missed(key), id, action)
+                missed.append(action)
         return fresh, gone, missed
 
     def _work_out(self, added: list[Item], removed: list[Item]) -> list[Change]:
