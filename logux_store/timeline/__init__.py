@@ -5,6 +5,6 @@ Pure: no log, no client, no I/O.
 
 from logux_store.timeline.parts import INIT
 from logux_store.timeline.timeline import Timeline
-from logux_store.timeline.track import Reducer
+from logux_store.timeline.track import Item, Reducer
 
-__all__ = ["INIT", "Reducer", "Timeline"]
+__all__ = ["INIT", "Item", "Reducer", "Timeline"]

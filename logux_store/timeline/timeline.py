@@ -343,14 +343,17 @@ class Timeline:
             head += 1
             del by_id[id]
             released.discard(id)
-        if self._on_forget is not None and head > self._head:
-            self._on_forget(items[self._head : head])
+        if head == self._head:
+            return
+        forgotten = items[self._head : head]
         self._head = head
         if head > self._save_every + len(by_id) // 16:
             for track in self._tracks:
                 track.forget(self._base)
             del items[:head]
             self._head = 0
+        if self._on_forget is not None:
+            self._on_forget(forgotten)
 
     def _place_of_missed(self, key: Key) -> Key:
         """Right after the base, and among what was missed at the same base, by key."""
