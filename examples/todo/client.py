@@ -2,6 +2,9 @@
 
 Commands, one a line: `add TEXT`, `rename N TEXT`, `check N`, `remove N`, `list`, `offline`,
 `online`, `quit`. With `--json` it prints JSON lines instead of a table, for programs that drive it.
+
+Run it several times for one user, and the programs are tabs: one of them leads, and keeps the log
+in a file beside the state directory that they share.
 """
 
 import argparse
@@ -10,8 +13,10 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from logux_adapters.sqlite import SQLiteStore
 from rich.console import Console
 from rich.table import Table
 
@@ -21,14 +26,31 @@ from logux_store import CrossTabClient, Status, UndoError, create_store_creator,
 
 
 class TodoList:
-    """One person's copy of the list. `tell(event, **fields)` hears of everything that happens."""
+    """One person's copy of the list. `tell(event, **fields)` hears of everything that happens;
+    `folder` is where the tabs of all users on this machine meet.
+    """
 
     def __init__(
-        self, url: str, user: str, token: str, tell: Callable[..., None], duration: float = 3.0
+        self,
+        url: str,
+        user: str,
+        token: str,
+        folder: Path,
+        tell: Callable[..., None],
+        duration: float = 3.0,
     ) -> None:
         self.user = user
         self.tell = tell
-        self.client = CrossTabClient(server=url, subprotocol=1, user_id=user, token=token)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.client = CrossTabClient(
+            server=url,
+            subprotocol=1,
+            user_id=user,
+            token=token,
+            state_dir=folder,
+            store=SQLiteStore(folder / f"{user}.db"),
+        )
+        self.client.on("role", lambda: tell("role", value=self.client.role))
         self.store = create_store_creator(self.client)(reducer)
         self.store.subscribe(lambda: tell("list", todos=self.store.state["todos"]))
         self.sending: set[asyncio.Task[None]] = set()
@@ -121,7 +143,8 @@ def print_for_people(event: str, **fields: Any) -> None:
 async def main(arguments: argparse.Namespace) -> None:
     tell = print_json if arguments.json else print_for_people
     token = arguments.token or f"token of {arguments.user}"
-    todo = TodoList(arguments.url, arguments.user, token, tell, arguments.duration)
+    folder, duration = arguments.folder, arguments.duration
+    todo = TodoList(arguments.url, arguments.user, token, folder, tell, duration)
     async with todo.client:
         # Once on this connection; after a reconnection the client subscribes again by itself.
         todo.client.sync({"type": "logux/subscribe", "channel": CHANNEL})
@@ -140,6 +163,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("url")
     parser.add_argument("--user", required=True)
     parser.add_argument("--token")
+    parser.add_argument("--folder", type=Path, default=Path.home() / ".logux-todo")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--duration", type=float, default=3.0, help="of synchronizedAfterWait, s")
     return parser.parse_args()

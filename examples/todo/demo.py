@@ -1,4 +1,5 @@
-"""The story of `make demo`: three people share a list, one of them goes offline.
+"""The story of `make demo`: three people share a list, one of them goes offline, and a program of
+another is killed.
 
 The server is embedded in this process; each person's client is a process of its own, connected by
 a real WebSocket and driven through its standard input and output. At the end all replicas have to
@@ -8,6 +9,8 @@ be equal; the exit status says whether they are.
 import asyncio
 import json
 import sys
+import tempfile
+from asyncio.subprocess import Process
 from collections.abc import Callable
 from typing import Any
 
@@ -20,33 +23,47 @@ from logux_store import combine_reducers
 from logux_store.server import Server
 
 PEOPLE = ("ann", "bob", "carol")
+ROLE_STYLES = {"leader": "bold", "follower": "dim"}
 STATUS_STYLES = {"wait": "yellow", "synchronizedAfterWait": "bold green", "synchronized": "green"}
 PATIENCE = 20.0  # seconds until an event that does not come ends the demo
 
-console = Console(highlight=False, width=100)
+console = Console(highlight=False, width=120)
 
 
 class Person:
     """A client in a process of its own."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, url: str, folder: str, process: Process) -> None:
         self.name = name
+        self.url = url
+        self.folder = folder
         self.process = process
         self.todos: dict[str, Any] = {}
         self.status = ""
+        self.role = ""
         self.told: list[dict[str, Any]] = []
         self.heard = asyncio.Condition()
         self.listening = asyncio.ensure_future(self.listen())
 
     @classmethod
-    async def start(cls, name: str, url: str) -> "Person":
+    async def start(cls, name: str, url: str, folder: str) -> "Person":
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "examples.todo.client", url),
-            *("--user", name, "--json", "--duration", "0.5"),
+            *("--user", name, "--folder", folder, "--json", "--duration", "0.5"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        return cls(name, process)
+        return cls(name, url, folder, process)
+
+    async def open_tab(self) -> "Person":
+        """Start the program once more for the same person."""
+        return await self.start(self.name, self.url, self.folder)
+
+    async def kill(self) -> None:
+        """End the process as `kill -9` does."""
+        self.process.kill()
+        await self.process.wait()
+        await self.listening
 
     async def listen(self) -> None:
         assert self.process.stdout is not None
@@ -57,6 +74,8 @@ class Person:
                     self.todos = event["todos"]
                 elif event["event"] == "status":
                     self.status = event["value"]
+                elif event["event"] == "role":
+                    self.role = event["value"]
                 self.told.append(event)
                 self.heard.notify_all()
         async with self.heard:
@@ -96,6 +115,10 @@ class Person:
             lambda: [f"{_mark(todo)}{todo['text']}" for todo in self.todos.values()] == [*texts]
         )
 
+    async def is_at_rest(self) -> None:
+        """Wait until everything is saved."""
+        await self.wait(lambda: self.status == "synchronized")
+
     async def end(self) -> None:
         if self.process.returncode is None:
             self.say("quit")
@@ -116,7 +139,8 @@ def show(people: list[Person]) -> None:
     table = Table()
     for person in people:
         style = STATUS_STYLES.get(person.status, "dim")
-        table.add_column(f"{person.name}  [{style}]{person.status}[/]", width=30)
+        role = f"[{ROLE_STYLES.get(person.role, 'dim')}]{person.role}[/]"
+        table.add_column(f"{person.name}  {role}  [{style}]{person.status}[/]", width=26)
     lists = [[*person.todos.values()] for person in people]
     for row in range(max(map(len, lists))):
         table.add_row(
@@ -128,8 +152,9 @@ def show(people: list[Person]) -> None:
     console.print(table)
 
 
-async def story(ann: Person, bob: Person, carol: Person) -> None:
-    people = [ann, bob, carol]
+async def story(people: list[Person]) -> None:
+    """Play it; `people` are those who are there, then and at the end."""
+    ann, bob, carol = people
     chapter(1, "Three people share a list", "Each is a process with a WebSocket to the server.")
     for person in people:
         await person.event("status", value="synchronized")
@@ -191,8 +216,29 @@ async def story(ann: Person, bob: Person, carol: Person) -> None:
         console.print(f"bob: [{STATUS_STYLES.get(value, 'yellow')}]{value}[/]")
     for person in people:
         await person.sees("two litres of milk", "✓ bread", "eggs")
-    await bob.event("status", value="synchronized")
-    await carol.wait(lambda: carol.status == "synchronized")
+    for person in people:
+        await person.is_at_rest()
+    show(people)
+
+    chapter(
+        6,
+        "ann opens a second tab, and her first one is killed",
+        "Tabs of one user share a connection and a log in a file; the second takes both over.",
+    )
+    tab = await ann.open_tab()
+    people.insert(1, tab)
+    await tab.wait(lambda: tab.role == "follower")
+    await tab.sees("two litres of milk", "✓ bread", "eggs")
+    await tab.is_at_rest()
+    show(people)
+    await ann.kill()
+    people.remove(ann)
+    await tab.wait(lambda: tab.role == "leader")
+    tab.say("check 3")
+    await tab.event("processed")
+    for person in people:
+        await person.sees("two litres of milk", "✓ bread", "✓ eggs")
+        await person.is_at_rest()
     show(people)
 
 
@@ -207,7 +253,7 @@ async def compare(people: list[Person], server: Server) -> bool:
     for person in people:
         person.say("report")
         reports.append(await person.event("report"))
-    chapter(6, "All replicas are compared", "The server's is the plain fold over its log.")
+    chapter(7, "All replicas are compared", "The server's is the plain fold over its log.")
     table = Table("replica", "tasks", "renames", "replays", "equal")
     replicas = [("server", state, 0)]
     replicas += [(p.name, r["state"], r["replays"]) for p, r in zip(people, reports, strict=True)]
@@ -233,14 +279,15 @@ async def main() -> int:
         return token == f"token of {user_id}"
 
     server.auth(authenticate)
-    async with server:
-        people = [await Person.start(name, server.url) for name in PEOPLE]
-        try:
-            await story(*people)
-            converged = await compare(people, server)
-        finally:
-            for person in people:
-                await person.end()
+    with tempfile.TemporaryDirectory(prefix="logux-todo-") as folder:
+        async with server:
+            people = [await Person.start(name, server.url, folder) for name in PEOPLE]
+            try:
+                await story(people)
+                converged = await compare(people, server)
+            finally:
+                for person in people:
+                    await person.end()
     return 0 if converged else 1
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from logux_store.actions import Action
-from logux_store.client.client import Client
+from logux_store.client.client import SYNCING, Client
 from logux_store.errors import LoguxError
 from logux_store.events import Unbind
 from logux_store.meta import Meta
@@ -181,7 +181,7 @@ class _Reporter:
                 self.tell(value, {"action": action, "meta": meta})
             # The bad news stays for a while before the good.
             self.after(self.duration, self.synchronized, SYNCHRONIZED_DELAY)
-        elif meta.sync:
+        elif SYNCING in meta.reasons:
             self.processing.add(meta.id)
             if self.disconnected and meta.added:
                 if not self.wait:

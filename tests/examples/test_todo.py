@@ -42,8 +42,8 @@ def test_the_demo_tells_its_story_and_converges() -> None:
     lines = result.stdout.splitlines()
     last = re.fullmatch(r"converged: 4 replicas, (\d+) actions, (\d+) replays", lines[-1])
     assert last, lines[-1]
-    assert int(last[1]) == 6
+    assert int(last[1]) == 7
     assert int(last[2]) > 0
-    for word in ("wait", "connectingAfterWait", "synchronizedAfterWait", "denied"):
+    for word in ("wait", "connectingAfterWait", "synchronizedAfterWait", "denied", "follower"):
         assert word in result.stdout
     assert result.stderr == ""
