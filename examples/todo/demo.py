@@ -140,7 +140,7 @@ def show(people: list[Person]) -> None:
     for person in people:
         style = STATUS_STYLES.get(person.status, "dim")
         role = f"[{ROLE_STYLES.get(person.role, 'dim')}]{person.role}[/]"
-        table.add_column(f"{person.name}  {role}  [{style}]{person.status}[/]", width=26)
+        table.add_column(f"{person.name}  {role}\n[{style}]{person.status}[/]", width=24)
     lists = [[*person.todos.values()] for person in people]
     for row in range(max(map(len, lists))):
         table.add_row(
