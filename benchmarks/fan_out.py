@@ -1,0 +1,40 @@
+"""One client sends actions to a room of a hundred: what each delivery costs the server."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from benchmarks.measure import Case, Run, Side
+from benchmarks.served import Served, ours, peer, peer_name
+
+__all__ = ["cases"]
+
+SUBSCRIBERS = 100
+UNIT = "deliveries per processor second"
+
+
+def cases(stack: ExitStack) -> Iterator[Case]:
+    """With many actions in flight at a time, and with one."""
+    sides = [open_room(stack, served()) for served in (ours, peer)]
+    for window, actions in ((64, 2000), (1, 1000)):
+        mine, its = (fan_out(served, actions, window) for served in sides)
+        yield Case(f"window {window}", UNIT, mine, {peer_name(): its})
+
+
+def open_room(stack: ExitStack, served: Served) -> Served:
+    """A server with a room of subscribers, warmed up."""
+    stack.enter_context(served)
+    served.load("openRoom", size=SUBSCRIBERS)
+    served.load("fanOut", actions=500, window=16)
+    return served
+
+
+def fan_out(served: Served, actions: int, window: int) -> Side:
+    """Send actions, so many in flight at a time, and look at the server's processor time."""
+
+    def run() -> Run:
+        start = served.processor_seconds()
+        outcome = served.load("fanOut", actions=actions, window=window).outcome
+        seconds = served.processor_seconds() - start
+        return Run(actions * SUBSCRIBERS / seconds, outcome)
+
+    return run

@@ -1,0 +1,44 @@
+"""This library's server in a process of its own: the peer of `js/server.js`, with the same
+application. `python -m benchmarks.serve`
+
+The first line of output is the port; each line of input asks for a garbage collection, and is
+answered by a line; the end of input ends the server.
+"""
+
+import asyncio
+import gc
+import sys
+from typing import Any
+
+from logux_store.server import Server
+
+
+async def serve() -> None:
+    """Serve until the input ends."""
+    server = Server(subprotocol=1, min_subprotocol=1, port=0, env="production")
+    for event in ("error", "client_error", "fatal"):
+        server.on(event, fail)
+    server.auth(lambda: True)
+    server.type(
+        "room/say", access=lambda *_: True, resend=lambda _, action, __: f"rooms/{action['room']}"
+    )
+    server.type("save", access=lambda *_: True, process=lambda *_: None)
+    server.channel("rooms/:id", access=lambda *_: True)
+    async with server:
+        print(server.port, flush=True)
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while await reader.readline():
+            gc.collect()
+            print("collected", flush=True)
+
+
+def fail(error: Exception, *_: Any) -> None:
+    print(f"the server reports {error!r}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
