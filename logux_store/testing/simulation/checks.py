@@ -1,0 +1,198 @@
+"""What has to be true of a simulated world when it has come to rest.
+
+Each check gives the sentences that say what is wrong; none means that all is well.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from logux_store.actions import Action
+from logux_store.log import Log
+from logux_store.meta import Entry
+from logux_store.sync import NodeState
+from logux_store.testing.simulation.application import make_reducer, room_of, view
+from logux_store.testing.simulation.nodes import ClientMachine, Sent, ServerMachine, verdict
+
+__all__ = ["Fault", "at_rest", "find_faults"]
+
+
+class Fault(NamedTuple):
+    """Something that is wrong.
+
+    | kind | what is wrong |
+    | --- | --- |
+    | `state` | a client shows another state than the server's log gives |
+    | `order` | an action is not in the same place everywhere |
+    | `outcome` | an action has not the outcome that it should have |
+    | `lost` | an action is gone that its client was told is safe |
+    | `twice` | an action was processed more than once |
+    | `memory` | something is remembered that nobody needs any more |
+    | `leak` | the server has something that it should not have got |
+    | `restless` | the world does not come to rest |
+    | `raised` | code raised an exception |
+    """
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+def at_rest(
+    servers: Sequence[ServerMachine], clients: Sequence[ClientMachine], sent: dict[str, Sent]
+) -> Iterator[str]:
+    """What is still under way."""
+    for server in servers:
+        if server.process is None or server.server.destroying:
+            yield f"{server.name} does not run"
+        elif server.server.flow.tasks or [*server.server.incoming.queues]:
+            yield f"{server.name} is processing"
+        elif getattr(server.server.log.store, "pending", False):
+            yield f"{server.name} has not written everything down"
+    for client in clients:
+        if client.process is None or client.client.destroyed:
+            yield f"{client.name} does not run"
+        elif client.client.state is not NodeState.SYNCHRONIZED:
+            yield f"{client.name} is {client.client.state}"
+        elif getattr(client.client.log.store, "pending", False):
+            yield f"{client.name} has not written everything down"
+        else:
+            for action, meta in client.client.log.entries():
+                if "syncing" in meta.reasons:
+                    yield f"{client.name} waits for the outcome of {meta.id} {action}"
+    for action in sent.values():
+        if verdict(action) == "open" and not action.lost and action.client.disk.durable:
+            yield f"the outcome of {action.id} is open"
+
+
+def find_faults(
+    servers: Sequence[ServerMachine], clients: Sequence[ClientMachine], sent: dict[str, Sent]
+) -> Iterator[Fault]:
+    """Everything that is wrong."""
+    by_name = {server.name: server for server in servers}
+    for server in servers:
+        yield from check_server(server)
+    for client in clients:
+        yield from check_client(client, by_name[client.to])
+    for action in sent.values():
+        yield from check_sent(action, by_name[action.client.to].server.log)
+
+
+def check_server(machine: ServerMachine) -> Iterator[Fault]:
+    """A server at rest remembers nothing that it need not."""
+    server = machine.server
+    for action, meta in server.log.entries():
+        if meta.reasons != ["keep"]:
+            yield Fault(
+                "memory", f"{machine.name} keeps {meta.id} {action} because of {meta.reasons}"
+            )
+        if action["type"] == "draft/change":
+            yield Fault("leak", f"{machine.name} has got {meta.id}, a draft")
+    connected = [*server.client_ids.values()]
+    for client in connected:
+        if client.unconfirmed:
+            yield Fault("memory", f"{machine.name} has unconfirmed answers for {client.client_id}")
+        waiting = [*server.answers.take(client.client_id)]
+        if waiting:
+            yield Fault(
+                "memory", f"{machine.name} holds back answers for {client.client_id}: {waiting}"
+            )
+    if len(server.connected) != len(connected) or len(server.node_ids) != len(connected):
+        yield Fault("memory", f"{machine.name} has connections that nobody uses")
+    for channel, nodes in server.subscriptions.channels.items():
+        for node_id, subscriber in nodes.items():
+            if subscriber.client not in connected:
+                yield Fault(
+                    "memory",
+                    f"{machine.name} has a subscription of {node_id} to {channel}, who is gone",
+                )
+
+
+def check_client(machine: ClientMachine, server: ServerMachine) -> Iterator[Fault]:
+    """A client shows what the server's log says, and everything has one place."""
+    log = server.server.log
+    client = machine.client
+    rooms = [*machine.wanted, f"@{machine.user_id}"]
+    for room in rooms:
+        expected, shown = fold(log, room), view(machine.store.state, room)
+        if expected != shown:
+            yield Fault(
+                "state",
+                f"{machine.name} shows another {room} than {server.name} has:\n"
+                f"    {machine.name}: {shown}\n    {server.name}: {expected}",
+            )
+    for _, meta in client.log.entries():
+        there = log.by_id(meta.id)
+        if there is not None and there[1].time != meta.time:
+            yield Fault(
+                "order",
+                f"{meta.id} is at {meta.time} in {machine.name}, at {there[1].time} in the server",
+            )
+    entries = [*client.log.entries()]
+    if sorted(entries, key=lambda entry: entry[1].key) != entries:
+        yield Fault("order", f"the log of {machine.name} is out of order")
+    counted = len(entries) - sum(room_of(action) is None for action, _ in entries)
+    if counted > 1000:
+        yield Fault("memory", f"{machine.name} keeps {counted} actions")
+
+
+def fold(log: Log, room: str) -> Any:
+    """What the plain fold over a server's log says of a room."""
+    entries = [*log.entries(index=room)]
+    undone = {action["id"] for action, _ in entries if action["type"] == "logux/undo"}
+    reducer = make_reducer()
+    state = reducer(None, {"type": "@@init"})
+    for action, meta in sorted(entries, key=key):
+        if action["type"] != "logux/undo" and meta.id not in undone:
+            state = reducer(state, action)
+    return view(state, room)
+
+
+def key(entry: Entry) -> Any:
+    """The canonical order, as the protocol says it."""
+    meta = entry[1]
+    ms, node_id, counter = meta.id.split(" ")
+    return (meta.time, node_id, int(counter), int(ms))
+
+
+def check_sent(sent: Sent, log: Log) -> Iterator[Fault]:
+    """An action has one outcome, and the server has done what the outcome says."""
+    outcome = verdict(sent)
+    action = sent.action
+    name = f"{sent.id} {action}"
+    times = log.store.value(f"done {sent.id}") or 0
+    if times > 1:
+        yield Fault("twice", f"{name} was processed {times} times")
+    entry = log.by_id(sent.id)
+    kept = action["type"] != "signal/send"
+    undone = is_undone(log, action, sent.id)
+    if sent.lost or outcome == "open":
+        # Its client is gone, and with it whoever waited.
+        return
+    if len({answer == "processed" for answer in sent.answers}) > 1 and not undone:
+        yield Fault("outcome", f"{name} was answered {sent.answers}")
+    accepted = entry is not None if kept else times == 1
+    if outcome == "processed":
+        if not accepted:
+            yield Fault("lost", f"{name} was lost after it was answered as processed")
+        if times != 1:
+            yield Fault("lost", f"{name} was answered as processed, but is not")
+    elif accepted and not undone and kept:
+        yield Fault("outcome", f"{name} was answered as {outcome}, but it is there")
+    expected = {
+        "ok": {"processed"},
+        "denied": {"denied"},
+        "fails": {"error"},
+        "fickle": {"processed", "denied"},
+    }[action["verdict"]]
+    if outcome not in expected | {"moderated"}:
+        yield Fault("outcome", f"the outcome of {name} is {outcome}")
+
+
+def is_undone(log: Log, action: Action, id: str) -> bool:
+    """Whether the server's log says that an action is undone."""
+    room = room_of(action)
+    return room is not None and any(
+        undo["type"] == "logux/undo" and undo["id"] == id for undo, _ in log.entries(index=room)
+    )

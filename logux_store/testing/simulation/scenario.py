@@ -1,0 +1,163 @@
+"""What a seed stands for: the conditions of a world, and everything that happens in it.
+
+Invariant: a scenario is made of its seed alone. What happens is drawn before anything runs, so
+that parts of it can be left out and the rest still happens.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from logux_store.testing.simulation.application import write_action
+
+__all__ = ["Event", "Scenario", "make_scenario"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens: when (seconds), to which machine, what, and its arguments."""
+
+    at: float
+    machine: str
+    name: str
+    arguments: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        arguments = ", ".join(map(repr, self.arguments))
+        return f"{self.at:9.3f} {self.machine} {self.name}({arguments})"
+
+
+@dataclass(slots=True)
+class Scenario:
+    """Conditions and events of one world."""
+
+    seed: int
+    servers: list[str]
+    clients: dict[str, tuple[str, str]]
+    """The user and the server of each client."""
+    durable: dict[str, bool]
+    """Whether each machine has a disk."""
+    skew: dict[str, int]
+    """What each machine's clock is ahead at first (ms)."""
+    rooms: list[str]
+    latency: tuple[float, float]
+    commit_delay: tuple[float, float]
+    max_waiting: int
+    client_ping: float
+    server_ping: float
+    timeout: float
+    loads: str
+    save_state_every: int
+    duration: float
+    events: list[Event] = field(default_factory=list)
+
+
+LATENCIES = ((0.0, 0.0), (0.001, 0.01), (0.01, 0.3), (0.1, 3.0))
+COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5))
+
+
+def make_scenario(seed: int) -> Scenario:
+    """Draw everything for a seed."""
+    random = Random(f"{seed} scenario")
+    servers = [f"s{n + 1}" for n in range(random.choice((1, 1, 1, 1, 2)))]
+    users = ["ann", "bob", "eve"][: random.randint(1, 3)]
+    clients = {
+        f"c{n + 1}": (random.choice(users), random.choice(servers))
+        for n in range(random.randint(1, 5))
+    }
+    machines = [*servers, *clients]
+    client_ping, server_ping, timeout = random.choice(((10.0, 20.0, 70.0), (2.0, 3.0, 5.0)))
+    scenario = Scenario(
+        seed=seed,
+        servers=servers,
+        clients=clients,
+        durable={name: random.random() < (0.9 if name in servers else 0.6) for name in machines},
+        skew={
+            name: random.choice(
+                (0, 0, random.randint(-20, 20), random.randint(-3600_000, 3600_000))
+            )
+            for name in machines
+        },
+        rooms=["r1", "r2", "r3"][: random.randint(1, 3)],
+        latency=random.choice(LATENCIES),
+        commit_delay=random.choice(COMMIT_DELAYS),
+        max_waiting=random.choice((1_000, 10_000, 1_000_000)),
+        client_ping=client_ping,
+        server_ping=server_ping,
+        timeout=timeout,
+        loads=random.choice(("since", "all", "slow", "at_once")),
+        save_state_every=random.choice((1, 3, 50)),
+        duration=random.choice((5.0, 20.0, 60.0)),
+    )
+    scenario.events = draw_events(scenario, random, users)
+    return scenario
+
+
+def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Event]:
+    """Everything that happens, in the order of time."""
+    events: list[Event] = []
+    number = 0
+    clients, servers, rooms = [*scenario.clients], scenario.servers, scenario.rooms
+    trouble = random.choice((0.0, 0.2, 0.5))
+
+    def actions(count: int) -> list[Any]:
+        nonlocal number
+        written = []
+        for _ in range(count):
+            number += 1
+            written.append(write_action(random, rooms, users, number))
+        return written
+
+    for client in clients:
+        for room in rooms:
+            if random.random() < 0.7:
+                events.append(Event(0.0, client, "subscribe", (room,)))
+    for _ in range(random.choice((5, 20, 60))):
+        at = round(random.uniform(0, scenario.duration), 3)
+        client, server = random.choice(clients), random.choice(servers)
+        if random.random() >= trouble:
+            match random.choices(("act", "burst", "serve", "moderate", "rooms"), (10, 2, 1, 1, 2))[
+                0
+            ]:
+                case "act":
+                    events.append(Event(at, client, "act", (actions(1), False)))
+                case "burst":
+                    some = actions(random.randint(2, 8))
+                    events.append(Event(at, client, "act", (some, random.random() < 0.5)))
+                case "serve":
+                    (action,) = actions(1)
+                    if action["type"] != "draft/change":
+                        events.append(Event(at, server, "act", (action,)))
+                case "moderate":
+                    events.append(Event(at, server, "moderate", (random.getrandbits(32),)))
+                case "rooms":
+                    name = random.choice(("subscribe", "unsubscribe"))
+                    events.append(Event(at, client, name, (random.choice(rooms),)))
+            continue
+        seconds = round(random.choice((0.1, 1, 10)) * random.uniform(0.5, 2), 3)
+        kind = random.choices(
+            ("cut", "go_dead", "partition", "slow", "offline", "clock", "crash", "stop"),
+            (5, 2, 3, 2, 4, 2, 4, 1),
+        )[0]
+        match kind:
+            case "cut" | "go_dead":
+                events.append(Event(at, client, kind))
+            case "partition" | "slow":
+                events.append(Event(at, client, kind, (seconds,)))
+            case "offline":
+                events.append(Event(at, client, "go_offline"))
+                events.append(Event(round(at + seconds, 3), client, "go_online"))
+            case "clock":
+                machine = random.choice((client, server))
+                most = 20_000 if machine == server else 600_000
+                events.append(Event(at, machine, "step_clock", (random.randint(-most, most),)))
+            case "crash" | "stop":
+                machine = random.choice((client, server))
+                if machine == server and not scenario.durable[server]:
+                    # A server without a disk would forget what its clients know.
+                    continue
+                arguments = (random.random() < 0.2,) if kind == "crash" else ()
+                events.append(Event(at, machine, kind, arguments))
+                events.append(Event(round(at + seconds, 3), machine, "start"))
+    events.sort(key=lambda event: event.at)
+    return events
