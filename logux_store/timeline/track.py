@@ -166,7 +166,8 @@ class Track:
         checkpoint = bisect_left(self.marks, earliest(added, removed)) - 1
         place = place_after(items, self.marks[checkpoint])
         change = Change(self, checkpoint, place)
-        if ids_of(added) == ids_of(removed) and change.rename(added, removed):
+        only_moved = len(added) == len(removed) and ids_of(added) == ids_of(removed)
+        if only_moved and change.rename(added, removed):
             return change
         return change.replay(added, removed)
 
