@@ -5,39 +5,84 @@ the answer was lost. So the server knows for each action that it has processed h
 the action's status if the log has kept it, else by the log store's memory of ids.
 
 Answers for a client that is away, or that goes away before it has confirmed them, wait for it in
-memory.
+memory, but for those that say that a client is subscribed: that is over with its connection.
 
 Invariant: an action that was once accepted is never processed again, as long as the memory holds;
 its answer can be given again.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logux_store.actions import Action
+from logux_store.actions import Action, to_json
 from logux_store.ids import parse_id
-from logux_store.meta import Entry, Meta
+from logux_store.meta import Meta
 from logux_store.server.queue import PROCESSING, Job, is_kept
 from logux_store.server.resend import ADDRESSES
 
 if TYPE_CHECKING:
     from logux_store.server.base_server import BaseServer
 
-__all__ = ["ANSWERS_PER_CLIENT", "Answers"]
+__all__ = ["Answer", "Answers", "Unconfirmed"]
 
-# Of one client, and how many clients' answers are kept; the oldest go first.
+# What is kept of one client's answers and of all: numbers and bytes; the oldest go first.
 ANSWERS_PER_CLIENT = 1000
+BYTES_PER_CLIENT = 1_000_000
 CLIENTS = 10_000
+BYTES = 64_000_000
+
+
+class Answer(NamedTuple):
+    """An answer that a client has not confirmed, and about how many bytes it takes."""
+
+    action: Action
+    meta: Meta
+    size: int
+
+
+class Unconfirmed:
+    """The last answers of one client that it has not confirmed, by the ids of their actions."""
+
+    __slots__ = ("_answers", "size")
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._answers
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter([*self._answers.values()])
+
+    def add(self, answer: Answer) -> None:
+        """Take an answer in, and forget the oldest if there are too many."""
+        answers = self._answers
+        id = answer.action["id"]
+        known = answers.pop(id, None)
+        self.size += answer.size - (known.size if known else 0)
+        answers[id] = answer
+        while len(answers) > ANSWERS_PER_CLIENT or self.size > BYTES_PER_CLIENT:
+            self.size -= answers.pop(next(iter(answers))).size
+
+    def clear(self) -> None:
+        """The client has confirmed everything."""
+        self._answers.clear()
+        self.size = 0
 
 
 class Answers:
     """Gives answers and remembers them."""
 
-    __slots__ = ("_server", "_waiting")
+    __slots__ = ("_server", "_size", "_waiting")
 
     def __init__(self, server: "BaseServer") -> None:
         self._server = server
-        self._waiting: dict[str, list[Entry]] = {}
+        self._waiting: dict[str, Unconfirmed] = {}
+        self._size = 0
 
     def settle(self, job: Job) -> None:
         """An accepted action is done with: note how it ended, answer it if nobody has, and let the
@@ -56,9 +101,12 @@ class Answers:
         if PROCESSING in meta.reasons:
             log.remove_reason(PROCESSING, id=meta.id)
 
-    def processed(self, meta: Meta) -> None:
-        """Tell the client that its action is processed."""
-        self._give(parse_id(meta.id).client_id, {"type": "logux/processed", "id": meta.id})
+    def processed(self, meta: Meta, *, keep: bool = True) -> None:
+        """Tell the client that its action is processed; with `keep`, when it is back if it has not
+        confirmed that.
+        """
+        answer = {"type": "logux/processed", "id": meta.id}
+        self._give(parse_id(meta.id).client_id, answer, keep=keep)
 
     def undo(
         self, action: Action, meta: Meta, reason: str, extra: Mapping[str, Any]
@@ -97,34 +145,50 @@ class Answers:
             self.processed(meta)
         return True
 
-    def _after(self, meta: Meta) -> dict[str, int]:
+    def _after(self, meta: Meta) -> dict[str, Any]:
         """The time of an undo, where the present is too early: the client's clock may be ahead by
         the error of its measurement, and JavaScript stores look for an undo after its action only.
         """
         return {"time": meta.time + 1} if meta.time >= self._server.clock() else {}
 
-    def _give(self, client_id: str, answer: Action, **keys: Any) -> Meta | None:
+    def _give(
+        self, client_id: str, answer: Action, *, keep: bool = True, **keys: Any
+    ) -> Meta | None:
         keys.setdefault("clients", [client_id])
         meta = self._server.log.add(answer, status="processed", **keys)
-        if meta is not None and not meta.reasons:
+        if keep and meta is not None and not meta.reasons:
             client = self._server.client_ids.get(client_id)
+            given = Answer(answer, meta, size_of(answer))
             if client is None:
-                self.keep(client_id, [(answer, meta)])
+                lost = Unconfirmed()
+                lost.add(given)
+                self.keep(client_id, lost)
             else:
-                client.unconfirmed.append((answer, meta))
+                client.unconfirmed.add(given)
         return meta
 
-    def keep(self, client_id: str, answers: list[Entry]) -> None:
+    def keep(self, client_id: str, answers: Unconfirmed) -> None:
         """Keep answers that did not reach a client until it is back."""
-        waiting = self._waiting.pop(client_id, [])
+        waiting = self._waiting.pop(client_id, None) or Unconfirmed()
+        self._size -= waiting.size
+        for answer in answers:
+            waiting.add(answer)
         # The client that went away last is forgotten last.
-        self._waiting[client_id] = [*waiting, *answers][-ANSWERS_PER_CLIENT:]
-        if len(self._waiting) > CLIENTS:
-            del self._waiting[next(iter(self._waiting))]
+        self._waiting[client_id] = waiting
+        self._size += waiting.size
+        while len(self._waiting) > CLIENTS or self._size > BYTES:
+            self.take(next(iter(self._waiting)))
 
-    def take(self, client_id: str) -> list[Entry]:
+    def take(self, client_id: str) -> Unconfirmed:
         """The answers that waited for a client that is back now."""
-        return self._waiting.pop(client_id, [])
+        waiting = self._waiting.pop(client_id, None) or Unconfirmed()
+        self._size -= waiting.size
+        return waiting
+
+
+def size_of(answer: Action) -> int:
+    """About how many bytes an answer takes; what is undone may be of any size."""
+    return 200 + len(answer["id"]) + (len(to_json(answer)) if "action" in answer else 0)
 
 
 def undo_action(action: Action, meta: Meta, reason: str) -> Action:

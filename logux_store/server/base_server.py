@@ -301,7 +301,10 @@ class BaseServer(Definitions):
         """Undo an action because a callback raised, and tell."""
         job = self._job(meta.id)
         if job is None or not job.undone:
-            self.undo(action, meta, "error")
+            try:
+                self.undo(action, meta, "error")
+            except Exception as second:  # noqa: BLE001 - a listener, or what a callback did to the action
+                self.emit_error(second, action, meta)
         self.emit_error(error, action, meta)
 
     def emit(self, event: str, *args: Any) -> None:

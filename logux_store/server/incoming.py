@@ -61,6 +61,10 @@ class Incoming:
         receipt = Receipt(len(entries), lambda: server.log.store.when_durable(acknowledge))
         queues: dict[ClientQueue, None] = {}
         for action, meta in entries:
+            if meta.id in client.unconfirmed:
+                # Its answer is on the way. Asked again, `access` might say something else.
+                receipt.done()
+                continue
             queue = self._take(client, action, meta, receipt)
             if queue is not None:
                 queues[queue] = None

@@ -56,4 +56,11 @@ class FilteredNode(ServerNode):
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""
-        self.client.server.incoming.receive(self.client, entries, acknowledge)
+
+        def acknowledge_last() -> None:
+            # What answers it leaves before: if that gets lost, so does the acknowledgement, and
+            # the client asks again.
+            self._flush()
+            acknowledge()
+
+        self.client.server.incoming.receive(self.client, entries, acknowledge_last)

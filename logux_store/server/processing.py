@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action, check_sendable, is_logux
-from logux_store.ids import parse_id
+from logux_store.ids import node_key
 from logux_store.meta import Meta
 from logux_store.server.context import Context
 from logux_store.server.errors import is_denial
@@ -32,10 +32,11 @@ __all__ = ["Processing"]
 class Processing:
     """Processes what the log gets, from clients and from the server itself."""
 
-    __slots__ = ("_accepting", "_server", "_unkept", "own")
+    __slots__ = ("_accepting", "_own_key", "_server", "_unkept", "own")
 
     def __init__(self, server: "BaseServer") -> None:
         self._server = server
+        self._own_key = node_key(server.node_id)
         self._accepting: str | None = None
         # Jobs of actions that the server made itself, by action id.
         self.own: dict[str, Job] = {}
@@ -122,7 +123,7 @@ class Processing:
         if meta.server is None:
             meta.server = server.node_id
         merge_addresses(meta)
-        own = parse_id(meta.id).node_id == server.node_id
+        own = meta.key[1] == self._own_key
         if own:
             if meta.subprotocol is None:
                 meta.subprotocol = server.subprotocol

@@ -17,7 +17,7 @@ from logux_store.actions import Action
 from logux_store.errors import LoguxError
 from logux_store.ids import parse_id
 from logux_store.meta import Entry, Meta
-from logux_store.server.answers import ANSWERS_PER_CLIENT
+from logux_store.server.answers import Unconfirmed
 from logux_store.server.node import FilteredNode
 from logux_store.sync import Connection
 
@@ -61,7 +61,7 @@ class ServerClient:
         self.zombie = False
         self.subscribed: set[tuple[str, str]] = set()
         # Answers that were sent, and may be lost if the connection ends now.
-        self.unconfirmed: deque[Entry] = deque(maxlen=ANSWERS_PER_CLIENT)
+        self.unconfirmed = Unconfirmed()
         self._held: deque[Held] = deque()
         self._expiry: asyncio.TimerHandle | None = None
         self._asked: Awaitable[bool] | None = None
@@ -150,8 +150,9 @@ class ServerClient:
     def take_answers(self) -> list[Entry]:
         """The answers that waited for this client; from now on this connection answers for them."""
         answers = self.server.answers.take(self.client_id)
-        self.unconfirmed.extend(answers)
-        return answers
+        for answer in answers:
+            self.unconfirmed.add(answer)
+        return [(answer.action, answer.meta) for answer in answers]
 
     def send_debug(self, text: str) -> None:
         """Tell the developer at the other end, if the server is in development."""
@@ -285,7 +286,7 @@ class ServerClient:
             self._asked.close()
         self._held.clear()
         if self.unconfirmed:
-            server.answers.keep(self.client_id, [*self.unconfirmed])
+            server.answers.keep(self.client_id, self.unconfirmed)
         if self.authenticated:
             for ids, id in ((server.client_ids, self.client_id), (server.node_ids, self.node_id)):
                 if ids.get(id) is self:

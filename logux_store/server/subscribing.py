@@ -103,7 +103,7 @@ class Subscribing:
         else:
             server.emit("subscribed", action, meta, perf_counter() - start)
             if not job.undone:
-                server.answers.processed(meta)
+                server.answers.processed(meta, keep=False)
         finally:
             if callbacks.access_and_load is not None:
                 server.subscriptions.remove(ctx.node_id, action, meta.id)

@@ -1,6 +1,7 @@
 """A server without sockets, and peers that speak the protocol with it message by message."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -191,6 +192,16 @@ def server() -> Watched:
 def peer_of() -> Callable[..., Peer]:
     """Connects a peer to a server."""
     return Peer
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """For tests that configure logging: afterwards it is as it was."""
+    logger = logging.getLogger("logux_store")
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from logux_store.log import MemoryStore
+from logux_store.meta import Meta
+from logux_store.server.answers import Answer, Unconfirmed
 from logux_store.testing import run_virtual
 
 
@@ -50,7 +52,7 @@ def test_an_action_sent_again_after_a_lost_acknowledgement_is_processed_once(
     calls: list[str] = []
     server.type("do", access=allow, process=lambda ctx, action, meta: calls.append(meta.id))
     if kept:
-        server.on("preadd", lambda action, meta: meta.reasons.append("keep"))
+        server.log.type("do", lambda action, meta: meta.reasons.append("keep"), event="preadd")
     peer = peer_of(server)
     id = peer.act("do")
     assert calls == [id]
@@ -60,7 +62,7 @@ def test_an_action_sent_again_after_a_lost_acknowledgement_is_processed_once(
     assert peer.synced == []
 
     again = peer_of(server)
-    again.take()
+    disk.commit()
     assert again.act("do") == id
     disk.commit()
     assert calls == [id]
@@ -81,17 +83,17 @@ def test_an_undone_action_sent_again_is_undone_again(
 
     server.type("do", access=allow, process=process, resend=lambda *_: {"user": "20"})
     if kept:
-        server.on("preadd", lambda action, meta: meta.reasons.append("keep"))
+        server.log.type("do", lambda action, meta: meta.reasons.append("keep"), event="preadd")
     reader = peer_of(server, "20:b:1")
     peer = peer_of(server)
     id = peer.act("do")
     reader.take()
     peer.disconnect()
     again = peer_of(server)
-    again.take()
     again.act("do")
     undo = {"type": "logux/undo", "id": id, "action": {"type": "do"}, "reason": "error"}
-    assert again.got == [undo]
+    # The undo of what is kept is kept as well, and comes from the log too.
+    assert again.got == [undo] * (1 + kept)
     assert reader.got == []
     assert calls == [1]
 
@@ -101,11 +103,48 @@ def test_a_denied_action_sent_again_is_checked_again(make_server: Any, peer_of: 
     server.type("do", access=lambda *_: False)
     peer = peer_of(server)
     peer.act("do")
+    peer.acknowledge()
     peer.disconnect()
     again = peer_of(server)
-    again.take()
+    assert again.got == []
     again.act("do")
     assert [action["reason"] for action in again.got] == ["denied"]
+
+
+def test_an_action_whose_answer_is_on_its_way_is_not_asked_about_again(
+    make_server: Any, peer_of: Any
+) -> None:
+    server = make_server()
+    asked: list[str] = []
+
+    def allow_at_second_sight(ctx: Any, action: Any, meta: Any) -> bool:
+        asked.append(meta.id)
+        return asked.count(meta.id) > 1
+
+    server.type("do", access=allow_at_second_sight)
+    peer = peer_of(server)
+    id = peer.act("do")
+    peer.pair.cut()
+    again = peer_of(server)
+    assert again.act("do") == id
+    assert asked == [id]
+    assert [action["reason"] for action in again.got] == ["denied"]
+    assert again.synced == [1]
+
+
+def test_nothing_leaves_that_a_crash_could_take_back(make_server: Any, peer_of: Any) -> None:
+    disk = Disk()
+    server = make_server(store=disk)
+    server.type("do", access=allow, resend=lambda *_: {"user": "20"})
+    reader, peer = peer_of(server, "20:b:1"), peer_of(server)
+    id = peer.act("do")
+    reader.send(["ping", 0])
+    assert reader.messages[-1][0] == "connected"
+    assert (peer.got, peer.synced) == ([], [])
+    disk.commit()
+    assert [message[0] for message in reader.messages[-2:]] == ["sync", "pong"]
+    assert peer.got == [{"type": "logux/processed", "id": id}]
+    assert peer.synced == [1]
 
 
 def test_once_holds_across_a_restart(make_server: Any, peer_of: Any) -> None:
@@ -238,3 +277,52 @@ def test_an_undo_comes_after_its_action_whatever_the_clients_clock_says(
     ((undo, meta),) = peer.entries
     assert undo["type"] == "logux/undo"
     assert meta.time == server.clock() + max(ahead + 1, 0)
+
+
+def test_an_answer_leaves_before_the_acknowledgement(server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        peer = peer_of(server)
+        peer.act("do")
+        peer.subscribe("room/1")
+        await asyncio.sleep(1)
+        # Who has the acknowledgement and loses the connection then has the answer as well.
+        names = [message[0] for message in peer.messages if message[0] in ("sync", "synced")]
+        assert names == ["sync", "synced", "sync", "synced"]
+
+    run_virtual(main())
+
+
+def test_nobody_is_told_later_to_have_been_subscribed(server: Any, peer_of: Any) -> None:
+    peer = peer_of(server)
+    peer.subscribe("room/1")
+    assert [action["type"] for action in peer.got] == ["logux/processed"]
+    peer.pair.cut()
+    assert peer_of(server).got == []
+
+
+def test_what_is_kept_of_answers_is_bounded() -> None:
+    unconfirmed = Unconfirmed()
+    for n in range(3000):
+        unconfirmed.add(Answer({"type": "logux/processed", "id": str(n)}, Meta("1 a 0", 1), 100))
+    assert len(unconfirmed) == 1000
+    assert "2999" in unconfirmed
+    assert "1999" not in unconfirmed
+    for n in range(5):
+        unconfirmed.add(Answer({"type": "logux/undo", "id": f"big{n}"}, Meta("1 a 0", 1), 400_000))
+    assert [answer.action["id"] for answer in unconfirmed] == ["big3", "big4"]
+    assert unconfirmed.size == 800_000
+    unconfirmed.add(Answer({"type": "logux/undo", "id": "big4"}, Meta("1 a 0", 1), 100))
+    assert unconfirmed.size == 400_100
+    unconfirmed.clear()
+    assert (len(unconfirmed), unconfirmed.size) == (0, 0)
+
+
+def test_answers_for_those_who_went_away_first_are_forgotten_first(server: Any) -> None:
+    for n in range(200):
+        lost = Unconfirmed()
+        lost.add(Answer({"type": "logux/undo", "id": "1"}, Meta("1 a 0", 1), 500_000))
+        server.answers.keep(f"{n}:a", lost)
+    assert len(server.answers.take("199:a")) == 1
+    assert len(server.answers.take("199:a")) == 0
+    assert len(server.answers.take("0:a")) == 0
+    assert len([n for n in range(200) if len(server.answers.take(f"{n}:a"))]) == 127

@@ -26,7 +26,7 @@ silent = Server(subprotocol=1, min_subprotocol=1)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[Path]:
     """A folder with an application, to be in."""
     (tmp_path / "served_app.py").write_text(APP.replace("VERSION", "1"))
     monkeypatch.chdir(tmp_path)

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,9 @@ LOGGER = logging.getLogger("logux_store.server")
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Where the configured logger writes to; undone afterwards."""
-    root = logging.getLogger("logux_store")
-    before = (root.handlers, root.level, root.propagate)
-    yield io.StringIO()
-    root.handlers, level, root.propagate = before
-    root.setLevel(level)
+def stream(own_logging: None) -> io.StringIO:
+    """Where the configured logger writes to."""
+    return io.StringIO()
 
 
 def test_people_get_one_line_an_event(stream: io.StringIO) -> None:
