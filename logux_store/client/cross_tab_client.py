@@ -83,7 +83,7 @@ class CrossTabClient(Client):
         self._served = Served()
         super().__init__(server=server, subprotocol=subprotocol, user_id=user_id, **options)
         self._tab.log, self._tab.node = self.log, self.node
-        self._tab.is_awaited = self._outcomes.is_open
+        self._tab.awaited = self._outcomes.open_ids
         for event, listener in (
             ("role", partial(self._events.emit, "role")),
             ("state", self._on_tab_state),

@@ -89,9 +89,9 @@ class Outcomes:
             outcome = self._open[id] = Outcome(id)
         return outcome
 
-    def is_open(self, id: str) -> bool:
-        """Whether somebody asked for the outcome of an action and does not know it yet."""
-        return id in self._open
+    def open_ids(self) -> list[str]:
+        """The ids of the actions whose outcomes are still open."""
+        return [*self._open]
 
     def decide(self, id: str, result: Meta | Exception) -> None:
         """Settle the outcome of an action, if anybody asked for it."""

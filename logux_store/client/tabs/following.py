@@ -18,7 +18,7 @@ from logux_store.client.tabs.leading import VERSION, read_message
 from logux_store.client.tabs.merge import merge, to_hand_over
 from logux_store.client.tabs.ops import Op, encode_op, read_entry, read_op
 from logux_store.client.tabs.space import Channel
-from logux_store.client.tabs.tab_log import TabLog
+from logux_store.client.tabs.tab_log import SYNCING, TabLog
 from logux_store.errors import LoguxError
 from logux_store.events import raise_all
 from logux_store.sync import NodeState
@@ -274,7 +274,7 @@ class Following:
             partial(tab.joined, welcome),
             partial(self.joined.set_result, None),
             self._hand,
-            partial(self._ask_answers, [meta.id for _, meta in differences.dropped]),
+            self._ask_answers,
         )
         for step in steps:
             try:
@@ -291,9 +291,14 @@ class Following:
         node.mark_sent(set(node.unsent) - set(unsent))
         node.mark_unsent(unsent)
 
-    def _ask_answers(self, dropped: list[str]) -> None:
-        """What the leader has dropped while this tab was away was answered meanwhile, perhaps."""
-        ids = [id for id in dropped if self.tab.is_awaited(id)]
+    def _ask_answers(self) -> None:
+        """What does not wait for an answer any more was answered while this tab was away."""
+        tab = self.tab
+        ids: list[str] = []
+        for id in tab.awaited():
+            entry = tab.log.by_id(id)
+            if entry is None or SYNCING not in entry[1].reasons:
+                ids.append(id)
         if ids:
             self._channel.send(to_json(["answers", ids]))
 

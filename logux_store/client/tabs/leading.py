@@ -34,6 +34,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import to_json
@@ -275,7 +276,7 @@ class Leading:
     def _send_log(self, member: Member, entries: Iterator[Entry], unsent: frozenset[str]) -> None:
         if member not in self.members:
             return
-        piece = [entry for entry, _ in zip(entries, range(PIECE), strict=False)]
+        piece = [*islice(entries, PIECE)]
         if piece:
             shared = [entry for entry in piece if entry[1].tab is None]
             text = ",".join(encode_entry(*entry) for entry in shared)
@@ -321,11 +322,10 @@ class Leading:
             meta.time += offset - log.offset
             meta.key = order_key(meta.id, meta.time)
         meta.added = 0
-        known = log.by_id(meta.id) is not None
-        if known or log.store.remembers(meta.id):
+        if log.by_id(meta.id) is not None or log.store.remembers(meta.id):
             self._publish(KNOWN, member, seq)
-            if not known:
-                self._answer(member, [meta.id])
+            # Perhaps the server answered while the follower was away.
+            self._answer(member, [meta.id])
             return
         self._origin[meta.id] = (member, seq)
         try:
@@ -336,9 +336,10 @@ class Leading:
 
     def _answer(self, member: Member, ids: list[str]) -> None:
         answers = [self.tab.journal.answers.get(id) for id in ids]
-        text = ",".join(encode_entry(*entry) for entry in answers if entry is not None)
-        self.flush()
-        member.channel.send(f'["answers",[{text}]]')
+        texts = [encode_entry(*entry) for entry in answers if entry is not None]
+        if texts:
+            self.flush()
+            member.channel.send(f'["answers",[{",".join(texts)}]]')
 
 
 def encode_own(op: Op, seq: int) -> str:

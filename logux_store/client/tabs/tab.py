@@ -16,7 +16,7 @@ persistent store, its log is in there, else in memory.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -78,7 +78,7 @@ class Tab:
         self.state = NodeState.DISCONNECTED
         self.wants = False
         self.error: Exception | None = None
-        self.is_awaited: Callable[[str], bool] = bool
+        self.awaited: Callable[[], Iterable[str]] = tuple
         self._term = 0
         self._looked = 0.0
         # Whether this tab led before, and whether it has in memory not all that it knew then.
