@@ -94,12 +94,14 @@ class Answers:
         if is_kept(meta):
             log.change_meta(meta.id, status=status)
         meta.status = status
-        if parse_id(meta.id).user_id != "server":
-            log.store.remember(undone_id(meta.id) if job.undone else meta.id)
-            if not job.undone:
-                self.processed(meta)
-        if PROCESSING in meta.reasons:
-            log.remove_reason(PROCESSING, id=meta.id)
+        try:
+            if parse_id(meta.id).user_id != "server":
+                log.store.remember(undone_id(meta.id) if job.undone else meta.id)
+                if not job.undone:
+                    self.processed(meta)
+        finally:
+            if PROCESSING in meta.reasons:
+                log.remove_reason(PROCESSING, id=meta.id)
 
     def processed(self, meta: Meta, *, keep: bool = True) -> None:
         """Tell the client that its action is processed; with `keep`, when it is back if it has not

@@ -65,7 +65,12 @@ class Incoming:
                 # Its answer is on the way. Asked again, `access` might say something else.
                 receipt.done()
                 continue
-            queue = self._take(client, action, meta, receipt)
+            try:
+                queue = self._take(client, action, meta, receipt)
+            except Exception as error:  # noqa: BLE001 - a developer's listener may raise anything
+                server.emit_error(error, action, meta)
+                receipt.done()
+                continue
             if queue is not None:
                 queues[queue] = None
         for queue in queues:

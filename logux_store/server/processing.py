@@ -49,7 +49,15 @@ class Processing:
     # What comes from clients
 
     async def work(self, job: Job) -> None:
-        """Do everything for one job of a queue."""
+        """Do everything for one job of a queue. What listeners of the log raise is told, and the
+        next job is done.
+        """
+        try:
+            await self._work(job)
+        except Exception as error:  # noqa: BLE001 - a developer's listener may raise anything
+            self._server.emit_error(error, job.action, job.meta)
+
+    async def _work(self, job: Job) -> None:
         server = self._server
         action, meta = job.action, job.meta
         if action["type"] in SUBSCRIPTION_TYPES:

@@ -375,3 +375,25 @@ def test_reports_tell_what_is_kept_and_what_is_cleaned(server: Any, peer: Any) -
     assert server.names[2:] == ["add", "add_clean"]
     server.log.remove_reason("keep")
     assert server.reports[-1] == ("clean", {"action_id": id})
+
+
+@pytest.mark.parametrize("event", ["preadd", "add", "clean"])
+def test_a_listener_of_the_log_that_always_raises_stops_nothing(
+    server: Any, peer_of: Any, event: str
+) -> None:
+    peer = peer_of(server)
+    unbind = server.on(event, lambda action, meta: 1 / 0)
+    peer.act("do")
+    peer.act("unknown")
+    peer.subscribe("room/1")
+    peer.sync(({"type": "do"}, {"id": [1, "99:a:1", 0], "time": 1}))
+    peer.sync(({"type": "do"}, {"id": 1, "time": 1}))
+    assert peer.synced == [1, 2, 3, 4, 5]
+    assert {type(error) for error in server.errors} == {ZeroDivisionError}
+    assert server.incoming.queues.jobs == {}
+    assert [*server.incoming.queues] == []
+    assert len(server.log.store) == 0
+    unbind()
+    peer.take()
+    id = peer.act("do")
+    assert peer.got == [{"type": "logux/processed", "id": id}]
