@@ -333,8 +333,10 @@ class Client:
                 self.subscriptions.processed(id, meta)
                 self._outcomes.decide(id, meta)
             else:
-                self.subscriptions.undone(id)
+                again = self.subscriptions.undone(id, action.get("reason"))
                 self._outcomes.decide(id, UndoError(action))
+                if again is not None:
+                    self.log.add(again, sync=True, resubscribe=True)
 
     def _settle(self, id: str) -> None:
         """The server has answered an action, so it need not be kept for being sent."""

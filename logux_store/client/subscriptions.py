@@ -16,6 +16,9 @@ from logux_store.meta import Meta
 
 __all__ = ["Subscriptions", "check_channel"]
 
+MAX_FAILURES = 5
+"""How often the server may fail to restore a subscription before only a new connection helps."""
+
 
 def check_channel(action: Action) -> None:
     """Raise TypeError unless a subscribe or unsubscribe action names its channel."""
@@ -30,13 +33,16 @@ def _key(action: Action) -> str:
 class Subscriptions:
     """The subscriptions of one client."""
 
-    __slots__ = ("_asked", "_counts", "_sent", "_since", "_templates")
+    __slots__ = ("_asked", "_counts", "_failures", "_restoring", "_sent", "_since", "_templates")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._templates: dict[str, Action] = {}
         self._asked: dict[str, str] = {}
         self._sent: set[str] = set()
+        # Those of the asked that restore, and how often that failed on this connection, by key.
+        self._restoring: set[str] = set()
+        self._failures: dict[str, int] = {}
         # The answer to the latest subscription of each channel: the server need not send older
         # actions again.
         self._since: dict[str, Meta] = {}
@@ -45,7 +51,9 @@ class Subscriptions:
         """The client added a `logux/subscribe` with this id."""
         key = _key(action)
         self._asked[id] = key
-        if not resubscribe:
+        if resubscribe:
+            self._restoring.add(id)
+        else:
             self._counts[key] = self._counts.get(key, 0) + 1
             template = {name: value for name, value in action.items() if name != "since"}
             self._templates.setdefault(key, template)
@@ -66,7 +74,7 @@ class Subscriptions:
             return True, []
         unsent = [id for id, asked in self._asked.items() if asked == key]
         for id in unsent:
-            del self._asked[id]
+            self._answered(id)
         return False, unsent
 
     def _forget(self, key: str) -> None:
@@ -97,22 +105,34 @@ class Subscriptions:
         if is_first_older(self._since.get(channel), meta):
             self._since[channel] = meta
 
-    def undone(self, id: str) -> None:
-        """The server undid an action; a subscription that it refused is none."""
+    def undone(self, id: str, reason: Any = None) -> Action | None:
+        """The server undid an action; a subscription that it refused is none.
+
+        One that was to be restored and failed, perhaps only because what waited before it had
+        failed, is still wanted: gives the action that asks for it again, unless it failed too often
+        on this connection.
+        """
+        restoring = id in self._restoring
         key = self._answered(id)
         if key is None or key not in self._counts:
-            return
+            return None
+        if restoring and reason == "error":
+            self._failures[key] = self._failures.get(key, 0) + 1
+            return self._restoration(key) if self._failures[key] < MAX_FAILURES else None
         self._counts[key] -= 1
         if not self._counts[key]:
             self._forget(key)
+        return None
 
     def _answered(self, id: str) -> str | None:
         self._sent.discard(id)
+        self._restoring.discard(id)
         return self._asked.pop(id, None)
 
     def disconnected(self) -> None:
         """The connection is gone, and with it what the server knew."""
         self._sent.clear()
+        self._failures.clear()
 
     def missing(self) -> list[Action]:
         """The subscribe actions, with `since`, that restore on a new connection what was not asked
@@ -121,19 +141,25 @@ class Subscriptions:
         present = {self._asked[id] for id in self._sent}
         stale = [id for id in self._asked if id not in self._sent]
         for id in stale:
-            del self._asked[id]
-        actions: list[Action] = []
-        for key, template in self._templates.items():
-            if key in present:
-                continue
-            action: dict[str, Any] = dict(template)
-            since = self._since.get(action["channel"])
-            if since is not None:
-                action["since"] = {"id": since.id, "time": since.time}
-            actions.append(action)
-        return actions
+            self._answered(id)
+        return [self._restoration(key) for key in self._templates if key not in present]
+
+    def _restoration(self, key: str) -> Action:
+        action = dict(self._templates[key])
+        since = self._since.get(action["channel"])
+        if since is not None:
+            action["since"] = {"id": since.id, "time": since.time}
+        return action
 
     def clear(self) -> None:
         """Forget everything, as for another user."""
-        for part in (self._counts, self._templates, self._asked, self._sent, self._since):
+        for part in (
+            self._counts,
+            self._templates,
+            self._asked,
+            self._sent,
+            self._since,
+            self._restoring,
+            self._failures,
+        ):
             part.clear()

@@ -92,6 +92,31 @@ def test_a_refused_resubscription_ends_one_subscription() -> None:
     assert subscriptions.missing() == []
 
 
+def test_a_subscription_that_could_not_be_restored_is_asked_for_a_few_more_times() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.subscribe(subscribe("a"), "1", False)
+    subscriptions.sent("1")
+    subscriptions.processed("1", answer(5))
+    subscriptions.disconnected()
+    (action,) = subscriptions.missing()
+    for id in "23456":
+        subscriptions.subscribe(action, id, True)
+        subscriptions.sent(id)
+        again = subscriptions.undone(id, "error")
+        assert again == (action if id < "6" else None)
+    subscriptions.disconnected()
+    assert subscriptions.missing() == [action]
+    subscriptions.subscribe(action, "7", True)
+    assert subscriptions.undone("7", "error") == action
+
+
+def test_a_new_subscription_that_failed_is_none() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.subscribe(subscribe("a"), "1", False)
+    assert subscriptions.undone("1", "error") is None
+    assert subscriptions.missing() == []
+
+
 def test_since_does_not_go_back_and_ends_with_the_channel() -> None:
     subscriptions = Subscriptions()
     subscriptions.subscribe(subscribe("a"), "1", False)
