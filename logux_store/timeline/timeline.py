@@ -287,13 +287,11 @@ class Timeline:
         # Reversed, so that the first of two with the same id stays.
         fresh = {item[1]: item for item in reversed(inserts) if item[1] not in by_id}
         gone = {id: by_id[id] for id in undos if id in by_id}
-        missed: list[Action] = []
-        if undos:
-            missed += [
-                {"type": "logux/undo", "id": id}
-                for id in undos
-                if not (id in gone or id in fresh or id in undone) and self._is_forgotten(id)
-            ]
+        missed: list[Action] = [
+            {"type": "logux/undo", "id": id}
+            for id in undos
+            if not (id in gone or id in fresh or id in undone) and self._is_forgotten(id)
+        ]
         if undos or undone:
             fresh = {id: i for id, i in fresh.items() if not (id in undos or id in undone)}
         for id, key in moves:
