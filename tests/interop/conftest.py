@@ -23,10 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class World:
     """A server that runs, and clients that connect to it."""
 
-    def __init__(self, node: NodeProcess, server: Application, language: str) -> None:
+    def __init__(self, node: NodeProcess, server: Application, language: str, folder: Path) -> None:
         self.node = node
         self.server = server
         self.language = language
+        self.folder = folder
+        self.insecure = False
         self.peers: list[Peer] = []
 
     async def open(self, user: str = "ann", *, language: str | None = None, **options: Any) -> Peer:
@@ -34,12 +36,12 @@ class World:
         for.
         """
         language = language or self.language
-        peer: Peer = PythonPeer()
+        peer: Peer = PythonPeer(self.folder)
         if language == "javascript":
             peer = JavaScriptPeer(self.node, f"peer {len(self.peers)}")
         self.peers.append(peer)
         defaults: dict[str, Any] = {"subprotocol": 1, "token": "secret"}
-        defaults |= {"minDelay": 10, "maxDelay": 50}
+        defaults |= {"minDelay": 10, "maxDelay": 50, "allowDangerousProtocol": self.insecure}
         if language == "javascript" and isinstance(self.server, JavaScriptServer):
             # The original's server gives an undo the present time, its store looks for an undo
             # after its action only, and its client's clock is a few milliseconds off.
@@ -69,10 +71,12 @@ async def node() -> AsyncIterator[NodeProcess]:
         yield process
 
 
-async def make_world(node: NodeProcess, server: str, language: str) -> World:
+async def make_world(
+    node: NodeProcess, server: str, language: str, folder: Path, **options: Any
+) -> World:
     application: Application = PythonServer() if server == "python" else JavaScriptServer(node)
-    await application.start()
-    return World(node, application, language)
+    await application.start(**options)
+    return World(node, application, language, folder)
 
 
 # The pair of originals comes along to show that the tests ask for what they do.
@@ -80,16 +84,25 @@ async def make_world(node: NodeProcess, server: str, language: str) -> World:
     params=[("javascript", "python"), ("python", "javascript"), ("javascript", "javascript")],
     ids=lambda pair: f"{pair[1]} client, {pair[0]} server",
 )
-async def world(request: pytest.FixtureRequest, node: NodeProcess) -> AsyncIterator[World]:
+async def world(
+    request: pytest.FixtureRequest, node: NodeProcess, tmp_path: Path
+) -> AsyncIterator[World]:
     """A server of one language, and clients of one language, that are not both ours."""
-    made = await make_world(node, *request.param)
+    made = await make_world(node, *request.param, folder=tmp_path)
     yield made
     await made.close()
 
 
 @pytest.fixture(params=["javascript", "python"], ids=lambda name: f"{name} server")
-async def mixed(request: pytest.FixtureRequest, node: NodeProcess) -> AsyncIterator[World]:
-    """A server of either language; clients say which language they are."""
-    made = await make_world(node, request.param, "python")
+async def mixed(
+    request: pytest.FixtureRequest, node: NodeProcess, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A server of either language; clients say which language they are.
+
+    It is in production: in development, the original's tells its clients of errors, those that are
+    just leaving too, which is an error that it tells its clients of, and so on for ever.
+    """
+    made = await make_world(node, request.param, "python", tmp_path, env="production")
+    made.insecure = True
     yield made
     await made.close()

@@ -3,6 +3,9 @@ test can be run with both.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from logux_store import Client, CrossTabClient, LoguxError, Outcome, UndoError, create_store_creator
@@ -113,9 +116,10 @@ class JavaScriptPeer:
 
 
 class PythonPeer:
-    """A client and a store of this library."""
+    """A client and a store of this library. Tabs of one user meet in `folder`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.client_id = self.node_id = ""
         self._errors: asyncio.Queue[str] = asyncio.Queue()
         self._outcomes: dict[str, Outcome] = {}
@@ -123,8 +127,11 @@ class PythonPeer:
         self._changed: set[asyncio.Event] = set()
 
     async def open(self, url: str, **options: Any) -> None:
-        headers, cross = options.pop("headers", None), options.pop("cross", False)
-        self.client = (CrossTabClient if cross else Client)(
+        headers = options.pop("headers", None)
+        make: Callable[..., Client] = Client
+        if options.pop("cross", False):
+            make = partial(CrossTabClient, state_dir=self._folder)
+        self.client = make(
             server=url,
             user_id=options.pop("userId"),
             min_delay=options.pop("minDelay") / 1000,

@@ -120,7 +120,7 @@ async function start(options) {
 export let calls = {
   // Ends all connections without saying goodbye.
   async cut() {
-    for (let client of server.connected.values()) client.connection.ws.terminate()
+    for (let client of server.connected.values()) client.connection.ws?.terminate()
   },
 
   async errors() {
