@@ -170,9 +170,6 @@ class Definitions:
         dict with id and time), oldest first; `last_synced` is the largest `added` that the client
         has received.
         """
-        self.routes = Routes()
-        self.routes.add("GET", "/", hello)
-        self.routes.add("GET", "/health", health)
         self.connect_loader = loader
 
     @overload
