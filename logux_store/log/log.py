@@ -4,7 +4,8 @@ happens to them.
 Events, each with `(action, meta)`: `preadd` before an action is added, when listeners may still
 change its meta or refuse it by raising; `add` when it was added, or announced without being kept;
 `clean` when the log has dropped it; `move` (with the old order key as third argument) when its
-time changed. `batch`, without arguments, ends a group of additions.
+time changed. `batch`, without arguments, ends a group of additions. `store`, without arguments,
+says that the log goes on with another store; how that differs comes as other events of one batch.
 
 Invariants: an action with no reason is announced and dropped; nothing but reasons, `remove_reason`
 and `change_meta` makes the log drop an entry; ids of one log are strictly increasing, whatever its
@@ -32,7 +33,7 @@ from logux_store.meta import Entry, Meta, check_keys
 
 __all__ = ["EVENTS", "Log"]
 
-EVENTS = ("preadd", "add", "clean", "move", "batch")
+EVENTS = ("preadd", "add", "clean", "move", "batch", "store")
 READ_ONLY = frozenset({"id", "added", "time", "subprotocol", "indexes"})
 LONG_AGO = -(10**15)
 

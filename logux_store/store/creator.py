@@ -42,6 +42,9 @@ def create_store_creator(
     reasonless_history: int = 1000,
     on_missed_history: Callable[[Action], object] | None = None,
     check_reducers: bool | None = None,
+    snapshot: str | None = None,
+    encode_state: Callable[[Any], Any] | None = None,
+    decode_state: Callable[[Any], Any] | None = None,
 ) -> StoreCreator:
     """Give the function that makes a store over a client's log.
 
@@ -56,6 +59,14 @@ def create_store_creator(
     input in place; by default only in Python's development mode (`python -X dev`), since it costs
     a walk over the state at every action.
 
+    `snapshot` is the version of the reducers, any string. With it the state is saved with the log
+    from time to time, so that opening a long log folds only what came after, and what history
+    drops from the log stays in the state. Give another version whenever the reducers change; a
+    snapshot of another version is ignored. The state must be JSON (dicts with string keys, lists,
+    strings, finite numbers, booleans, None), unless `encode_state` makes JSON of it and
+    `decode_state` the state of that. An action that comes later than `reasonless_history` others
+    and is older than the snapshot is missed, also if the log keeps what it would come before.
+
     Raises TypeError or ValueError for a wrong option.
     """
     if not isinstance(client, Client):
@@ -68,6 +79,12 @@ def create_store_creator(
             raise ValueError(f"{name} is an integer from 1, not {value!r}")
     if on_missed_history is not None and not callable(on_missed_history):
         raise TypeError(f"on_missed_history is a function of an action, not {on_missed_history!r}")
+    if snapshot is not None and not isinstance(snapshot, str):
+        raise TypeError(f"snapshot is the version of the reducers, a string, not {snapshot!r}")
+    if (encode_state is None) != (decode_state is None):
+        raise TypeError("encode_state and decode_state are given together: one undoes the other")
+    if encode_state is not None and snapshot is None:
+        raise TypeError("encode_state is for snapshots; give the version of the reducers, snapshot")
     if check_reducers is None:
         check_reducers = sys.flags.dev_mode
 
@@ -80,6 +97,9 @@ def create_store_creator(
             reasonless_history=reasonless_history,
             on_missed_history=on_missed_history,
             check_reducers=check_reducers,
+            snapshot=snapshot,
+            encode_state=encode_state,
+            decode_state=decode_state,
         )
 
     def create_store(

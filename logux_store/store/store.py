@@ -10,6 +10,7 @@ log's actions; everything that waits goes to the timeline in one change, so a ba
 What a listener or a reducer raises reaches whoever added the action, after the state has changed.
 """
 
+import logging
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -19,45 +20,22 @@ from logux_store.events import Emitter, Listener, Unbind, raise_all
 from logux_store.ids import OrderKey
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
+from logux_store.store.dispatch import Dispatch
 from logux_store.store.purity import checked
 from logux_store.store.reducers import Reducer, as_reducer
-from logux_store.timeline import Timeline
+from logux_store.store.snapshots import Snapshot, Snapshots
+from logux_store.timeline import Item, Timeline
 
-__all__ = ["Dispatch", "Store"]
+__all__ = ["Store"]
 
 S = TypeVar("S")
 T = TypeVar("T")
 
+logger = logging.getLogger("logux_store.store")
+
 TIME_TRAVEL = "timeTravel"
 # How many additions pass between two looks for actions that history need not keep.
 CLEAN_EVERY = 25
-
-
-class Dispatch:
-    """The four ways to dispatch: `dispatch(action)` is for this tab only and at once; `local`,
-    `cross_tab` and `sync` take keys of the action's meta as well.
-    """
-
-    __slots__ = ("_call", "cross_tab", "local", "sync")
-
-    def __init__(
-        self,
-        call: Callable[[Action], Any],
-        local: Callable[..., Meta | None],
-        cross_tab: Callable[..., Meta | None],
-        sync: Callable[..., Outcome],
-    ) -> None:
-        self._call = call
-        self.local = local
-        self.cross_tab = cross_tab
-        self.sync = sync
-
-    def __call__(self, action: Action) -> Any:
-        return self._call(action)
-
-    def around(self, call: Callable[[Action], Any]) -> "Dispatch":
-        """The same, but for what `dispatch(action)` does."""
-        return Dispatch(call, self.local, self.cross_tab, self.sync)
 
 
 class Initialized(Generic[T]):
@@ -101,6 +79,9 @@ class Store(Generic[S]):
         reasonless_history: int,
         on_missed_history: Callable[[Action], object] | None,
         check_reducers: bool,
+        snapshot: str | None,
+        encode_state: Callable[[Any], Any] | None,
+        decode_state: Callable[[Any], Any] | None,
     ) -> None:
         self.client = client
         self.log: Log = client.log
@@ -112,15 +93,23 @@ class Store(Generic[S]):
         self._additions = 0
         self._events = Emitter()
         self._check_reducers = check_reducers
-        self._timeline: Timeline = Timeline(
-            self._prepared(reducer),
-            preloaded_state,
-            save_state_every=save_state_every,
-            history=reasonless_history,
-            on_missed_history=on_missed_history,
-        )
+        self._reducer = self._prepared(reducer)
+        self._preloaded_state = preloaded_state
+        self._save_state_every = save_state_every
+        self._on_missed_history = on_missed_history
+        self._snapshots: Snapshots | None = None
+        # Whether the log goes on with another store, which may have another snapshot.
+        self._stale = False
+        if snapshot is not None:
+            self._snapshots = Snapshots(
+                self.log, snapshot, reasonless_history, encode_state, decode_state
+            )
+        self._timeline: Timeline
         self._changes = _Changes()
-        self._load()
+        self._open(None if self._snapshots is None else self._snapshots.load())
+        if self._snapshots is not None:
+            # Rather now than when it is to be saved for the first time.
+            self._snapshots.encoded(self.state)
         log = self.log
         log.on("preadd", self._before_add)
         log.type("logux/undo", self._before_undo, event="preadd")
@@ -130,6 +119,7 @@ class Store(Generic[S]):
         log.on("move", self._on_move)
         log.on("clean", self._on_clean)
         log.on("batch", self._flush)
+        log.on("store", self._on_store)
 
     # What users see.
 
@@ -184,7 +174,10 @@ class Store(Generic[S]):
         """Use another reducer, and fold the history again with it."""
         old = self.state
         self._flush()
-        self._timeline.replace_reducer(self._prepared(as_reducer(reducer)))
+        self._reducer = self._prepared(as_reducer(reducer))
+        self._timeline.replace_reducer(self._reducer)
+        if self._snapshots is not None:
+            self._snapshots.replace_reducer(self._reducer)
         if self.state is not old:
             self._events.emit("subscribe")
 
@@ -214,17 +207,55 @@ class Store(Generic[S]):
 
     # The log.
 
-    def _load(self) -> None:
-        """Fold what the log holds already, in one pass over it."""
-        changes, tab = self._changes, self.client.tab_id
-        for action, meta in self.log.entries():
-            if meta.tab is not None and meta.tab != tab:
+    def _open(self, snapshot: Snapshot | None) -> None:
+        """Fold what the log holds, in one pass: all, or what is not in the snapshot."""
+        snapshots, history = self._snapshots, self._history
+        inserted: list[Item] = []
+        undone: list[str] = []
+        entries = self.log.entries()
+        if snapshots is not None:
+            snapshots.begin(self._reducer, self._preloaded_state, snapshot)
+            if snapshot is not None:
+                entries = snapshots.entries_after(snapshot)
+        for action, meta in entries:
+            if not self._is_visible(meta):
                 continue
             if action["type"] == "logux/undo":
-                changes.undone.append(action["id"])
+                if isinstance(action.get("id"), str):
+                    undone.append(action["id"])
             elif not action["type"].startswith("logux/"):
-                changes.inserted.append((action, meta))
-        self._flush()
+                inserted.append((meta.key, meta.id, action))
+                if snapshots is not None:
+                    snapshots.note(meta)
+        loading = True
+
+        def report(action: Action) -> None:
+            # What missed its time in an earlier run was reported in that.
+            if self._on_missed_history is not None and not loading:
+                self._on_missed_history(action)
+
+        self._timeline = timeline = Timeline(
+            self._reducer,
+            self._preloaded_state if snapshot is None else snapshot.state,
+            save_state_every=self._save_state_every,
+            history=history,
+            on_missed_history=report,
+            base=None if snapshot is None else snapshot.key,
+            undone=() if snapshot is None else snapshot.undone,
+            on_forget=None if snapshots is None else snapshots.forget,
+        )
+        try:
+            timeline.change(inserted, undone)
+        except Exception as error:
+            # Raised when the action was added; it must not keep the program from starting.
+            logger.error("A reducer raised at actions that the log holds", exc_info=error)
+        loading = False
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._snapshots is not None:
+            # Of several tabs the leader alone has the log that lasts.
+            self._snapshots.advance(self._timeline, save=self.client.role == "leader")
 
     def _before_add(self, action: Action, meta: Meta) -> None:
         if self._timeline.reducing:
@@ -248,40 +279,53 @@ class Store(Generic[S]):
     def _on_undo(self, action: Action, meta: Meta) -> None:
         if isinstance(action.get("id"), str) and self._is_visible(meta):
             self._changes.undone.append(action["id"])
+            if self._snapshots is not None:
+                self._snapshots.note(meta)
             self._changed(action, meta)
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         if action["type"].startswith("logux/") or not self._is_visible(meta):
             return
         self._changes.inserted.append((action, meta))
-        try:
-            self._changed(action, meta)
-        finally:
-            if not meta.no_auto_reason:
-                self._additions += 1
-                if self._additions % CLEAN_EVERY == 0:
-                    self._limit_history()
+        if self._snapshots is not None:
+            self._snapshots.note(meta)
+        if not meta.no_auto_reason or self._snapshots is not None:
+            self._additions += 1
+        self._changed(action, meta)
 
     def _on_move(self, action: Action, meta: Meta, _old: OrderKey) -> None:
         if not action["type"].startswith("logux/") and self._is_visible(meta):
             self._changes.moved.append(meta)
+            if self._snapshots is not None:
+                self._snapshots.note(meta)
             self._changed(action, meta)
 
     def _on_clean(self, action: Action, meta: Meta) -> None:
+        if self._snapshots is not None:
+            self._snapshots.drop(meta.id)
         # The timeline hears of it with the next change; the state stays as it is.
         if action["type"] == "logux/undo":
             self._changes.forgotten.append(str(action.get("id")))
         elif not action["type"].startswith("logux/"):
             self._changes.released.append(meta.id)
 
+    def _on_store(self) -> None:
+        self._stale = True
+
     def _is_visible(self, meta: Meta) -> bool:
         return meta.tab is None or meta.tab == self.client.tab_id
 
     def _limit_history(self) -> None:
-        last = self.log.store.last_added()
-        if last > self._history:
-            for reason in (TIME_TRAVEL, self._tab_reason):
-                self.log.remove_reason(reason, max_added=last - self._history)
+        self._advance()
+        last = self.log.store.last_added() - self._history
+        if last <= 0:
+            return
+        limits: dict[str, Any] | None = {"max_added": last}
+        if self._snapshots is not None:
+            limits = self._snapshots.limits(last)
+        if limits is not None:
+            self.log.remove_reason(TIME_TRAVEL, **limits)
+        self.log.remove_reason(self._tab_reason, max_added=last)
 
     def _changed(self, action: Action, meta: Meta) -> None:
         self._changes.announced.append((action, meta))
@@ -290,7 +334,15 @@ class Store(Generic[S]):
 
     def _flush(self) -> None:
         """Bring the timeline up to date with the log, and tell the listeners."""
-        changes = self._changes
+        try:
+            self._apply(self._changes)
+        finally:
+            # Not when a slow reducer was interrupted: a snapshot would lack what waits now.
+            if self._additions >= CLEAN_EVERY and not self._changes.announced:
+                self._additions = 0
+                self._limit_history()
+
+    def _apply(self, changes: _Changes) -> None:
         old = self.state
         failed: Exception | None = None
         try:
@@ -310,6 +362,13 @@ class Store(Generic[S]):
             raise failed
 
     def _update(self, changes: _Changes) -> None:
+        if self._stale and self._snapshots is not None:
+            self._stale = False
+            snapshot = self._snapshots.load()
+            if snapshot is not None and snapshot.key > self._timeline.base:
+                # What led to it may be in the log no more.
+                self._open(snapshot)
+                return
         timeline = self._timeline
         inserts = [(meta.key, meta.id, action) for action, meta in changes.inserted]
         try:
@@ -323,6 +382,8 @@ class Store(Generic[S]):
                 timeline.release(id)
             for id in changes.forgotten:
                 timeline.forget_undo(id)
+            if self._snapshots is not None:
+                self._snapshots.undo(changes.undone)
 
     def _announce(self, old: S, announced: list[Entry]) -> None:
         events, new = self._events, self.state

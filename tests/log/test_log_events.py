@@ -69,7 +69,7 @@ def test_an_unbound_listener_hears_nothing(log: Log) -> None:
 
 
 def test_wrong_events_and_types_are_refused(log: Log) -> None:
-    with pytest.raises(ValueError, match="preadd, add, clean, move, batch; not 'added'"):
+    with pytest.raises(ValueError, match="preadd, add, clean, move, batch, store; not 'added'"):
         log.on("added", print)
     with pytest.raises(ValueError, match="not 'move'"):
         log.type("a", print, event="move")  # type: ignore[arg-type]
