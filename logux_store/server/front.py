@@ -1,9 +1,9 @@
 """The door to a port that WebSocket and HTTP share.
 
 The first request on a TCP connection decides. If it asks for a WebSocket, the connection is handed
-with all that has come to `websockets`, as if it had been there from the start; `websockets` itself
-reads GET requests only, and no bodies. Otherwise h11, which knows the rules of HTTP/1.1 and does
-nothing else, reads the request, the server answers it, and the connection is closed.
+with all that has come to the WebSocket's protocol, as if that had been there from the start.
+Otherwise h11, which knows the rules of HTTP/1.1 and does nothing else, reads the request, the
+server answers it, and the connection is closed.
 
 Invariants: a request is complete in `REQUEST_TIMEOUT` seconds, its head and its body are bounded;
 what is wrong with one is answered by 4xx.
@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import h11
 
+from logux_store.connections import hand_over
 from logux_store.server.http import Request, Response
 
 __all__ = ["Front"]
@@ -27,19 +28,22 @@ MAX_HEAD = 16_384
 class Front(asyncio.Protocol):
     """One TCP connection, until it is known what it is for.
 
-    `open_websocket` makes the protocol that it is handed to, `respond` answers other requests, in a
+    `open_websocket` makes the protocol that it is handed to, if `allows_origin` lets the page
+    connect; `respond` answers other requests, in a
     task that `spawn` makes, `max_body` bounds their bodies (bytes). `fronts` has all that are open.
     """
 
     def __init__(
         self,
-        open_websocket: Callable[[], asyncio.Protocol],
+        open_websocket: Callable[[], asyncio.BaseProtocol],
+        allows_origin: Callable[[str | None], bool],
         respond: Callable[[Request], Awaitable[Response]],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         max_body: int,
         fronts: set["Front"],
     ) -> None:
         self._open_websocket = open_websocket
+        self._allows_origin = allows_origin
         self._respond = respond
         self._spawn = spawn
         self._max_body = max_body
@@ -94,7 +98,11 @@ class Front(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 self._request = event
                 if is_websocket(event):
-                    self._hand_over()
+                    if self._allows_origin(origin_of(event)):
+                        self._leave()
+                        hand_over(self._transport, self._open_websocket(), self._received)
+                    else:
+                        self._refuse(403, "Pages of this origin may not connect\n")
                     return
             elif isinstance(event, h11.Data):
                 self._body += event.data
@@ -107,13 +115,6 @@ class Front(asyncio.Protocol):
                 return
             else:
                 return
-
-    def _hand_over(self) -> None:
-        self._leave()
-        websocket = self._open_websocket()
-        self._transport.set_protocol(websocket)
-        websocket.connection_made(self._transport)
-        websocket.data_received(self._received)
 
     async def _serve(self) -> None:
         assert self._request is not None
@@ -177,3 +178,11 @@ def is_websocket(request: h11.Request) -> bool:
         name == b"upgrade" and value.strip().lower() == b"websocket"
         for name, value in request.headers
     )
+
+
+def origin_of(request: h11.Request) -> str | None:
+    """The origin of the page that asks; None if it is no page."""
+    for name, value in request.headers:
+        if name == b"origin":
+            return value.decode("latin-1")
+    return None

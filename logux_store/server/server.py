@@ -11,22 +11,15 @@ What it does with what comes in is `BaseServer`'s matter.
 
 import asyncio
 import errno
-import logging
 import os
 import re
 import signal
 import ssl
 import sys
 from collections.abc import Iterable
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self
 
-from websockets.asyncio.server import Server as WebSocketServer
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import CloseCode
-from websockets.http11 import Request as Handshake
-from websockets.http11 import Response as HandshakeResponse
-
-from logux_store.connections import ServerWebSocket
+from logux_store.connections import Link, ServerWebSocket, TransportName, find_transport
 from logux_store.ids import Clock, Random, system_clock
 from logux_store.log import LogStore
 from logux_store.server.base_server import BaseServer
@@ -35,6 +28,12 @@ from logux_store.server.logger import configure_logging
 from logux_store.server.options import Limits, check_address
 
 __all__ = ["Server"]
+
+GOING_AWAY = 1001
+# Connections that wait to be accepted: after a restart, all clients come at once.
+BACKLOG = 1000
+# No limit: as many bytes as fit into any library's integers, twice.
+MANY = 2**61
 
 
 class Server(BaseServer):
@@ -53,10 +52,12 @@ class Server(BaseServer):
     `"clamp"`, which gives them the present time. `origins` are the origins (strings, or compiled
     regular expressions for the whole of one) of the pages whose browsers may connect, None for
     all; what is no browser has none and may always try. `shutdown_timeout` (seconds) is how long
-    `destroy` waits for what is being processed. `clock` gives milliseconds since 1970, `random`
-    random bytes.
+    `destroy` waits for what is being processed. `transport` is the package that moves the bytes of
+    WebSockets: `"websockets"`, or `"picows"`, which is faster and has to be installed besides (the
+    extra `fast`). `clock` gives milliseconds since 1970, `random` random bytes.
 
-    Raises TypeError or ValueError for a wrong option. See `BaseServer` for what can be defined.
+    Raises TypeError or ValueError for a wrong option, RuntimeError for a missing package. See
+    `BaseServer` for what can be defined.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Server(BaseServer):
         future: Literal["deny", "clamp"] = "deny",
         origins: Iterable[str | re.Pattern[str]] | None = None,
         shutdown_timeout: float = 10.0,
+        transport: TransportName = "websockets",
         clock: Clock = system_clock,
         random: Random = os.urandom,
     ) -> None:
@@ -100,8 +102,12 @@ class Server(BaseServer):
         self.port = port
         self.cert = cert
         self.key = key
-        self._listening: WebSocketServer | None = None
+        self._transport = find_transport(transport)
+        self._listening: asyncio.Server | None = None
         self._fronts: set[Front] = set()
+        self._links: set[Link] = set()
+        # Set when the last of the links is gone.
+        self._alone = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -121,21 +127,10 @@ class Server(BaseServer):
         if self._listening is not None or self.destroying:
             raise RuntimeError("a server listens once; make another one to listen again")
         check_address(self.host, self.port, self.cert, self.key)
-        size = self.limits.message_size
+        loop = asyncio.get_running_loop()
         try:
-            self._listening = await serve(
-                self._accept,
-                self.host,
-                self.port,
-                ssl=self._tls(),
-                compression=None,
-                ping_interval=None,
-                # What is over the limit, but not far, is answered with the protocol's error.
-                max_size=None if size is None else 2 * size,
-                process_request=self._check_origin,
-                create_connection=cast(Any, self._open),
-                server_header=None,
-                logger=logging.getLogger("logux_store.server.websockets"),
+            self._listening = await loop.create_server(
+                self._open, self.host, self.port, ssl=self._tls(), backlog=BACKLOG
             )
         except OSError as error:
             explained = explain(error, self.host, self.port)
@@ -159,7 +154,7 @@ class Server(BaseServer):
         """
         listening = self._listening
         if listening is not None and not self.destroying:
-            listening.close(close_connections=False)
+            listening.close()
         await super().destroy()
         if listening is not None:
             await listening.wait_closed()
@@ -169,35 +164,41 @@ class Server(BaseServer):
             front.close()
         # What was sent last leaves in the loop's next turn.
         await asyncio.sleep(0)
-        sockets = self._listening.connections if self._listening is not None else ()
-        await asyncio.gather(*(socket.close(CloseCode.GOING_AWAY) for socket in sockets))
+        for link in [*self._links]:
+            link.close(GOING_AWAY)
+        while self._links:
+            self._alone.clear()
+            await self._alone.wait()
         await super().close_connections()
 
-    async def _accept(self, socket: ServerConnection) -> None:
-        limits = self.limits
-        connection = ServerWebSocket(
-            socket,
-            max_size=limits.message_size or sys.maxsize,
-            max_waiting=limits.waiting or sys.maxsize,
-        )
-        self.add_client(connection)
-        await connection.run()
-
-    def _open(self, *arguments: Any, **options: Any) -> Front:
+    def _open(self) -> Front:
         return Front(
-            lambda: ServerConnection(*arguments, **options),
+            self._accept,
+            self.allows_origin,
             self.respond,
             self.flow.spawn,
             self.limits.message_size or sys.maxsize,
             self._fronts,
         )
 
-    def _check_origin(
-        self, socket: ServerConnection, request: Handshake
-    ) -> HandshakeResponse | None:
-        if self.allows_origin(request.headers.get("Origin")):
-            return None
-        return socket.respond(403, "Pages of this origin may not connect\n")
+    def _accept(self) -> asyncio.BaseProtocol:
+        limits = self.limits
+        end = ServerWebSocket(
+            self._opened,
+            self._gone,
+            max_size=limits.message_size or MANY,
+            max_waiting=limits.waiting or MANY,
+        )
+        return self._transport.accept(end)
+
+    def _opened(self, connection: ServerWebSocket, link: Link) -> None:
+        self._links.add(link)
+        self.add_client(connection)
+
+    def _gone(self, link: Link) -> None:
+        self._links.discard(link)
+        if not self._links:
+            self._alone.set()
 
     def _tls(self) -> ssl.SSLContext | None:
         if self.cert is None:

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
 
-from logux_store.connections import Reconnect, ServerWebSocket, WebSocketConnection
+from logux_store.connections import (
+    Link,
+    Reconnect,
+    ServerWebSocket,
+    TransportName,
+    WebSocketConnection,
+    find_transport,
+)
 from logux_store.sync import ClientNode, Connection, ServerNode
 from logux_store.testing import TestLog, TestTime
 
@@ -43,38 +49,64 @@ class Heard:
         return self.all(name)[count - 1]
 
 
+@pytest.fixture(params=["websockets", "picows"])
+def transport(request: pytest.FixtureRequest) -> TransportName:
+    """Every test with a socket is one of each transport."""
+    name: TransportName = request.param
+    return name
+
+
 class Served:
     """A WebSocket server and what its connections hear."""
 
-    def __init__(self, on_connection: OnConnection = id, **options: Any) -> None:
+    def __init__(
+        self, transport: TransportName, on_connection: OnConnection = id, **options: Any
+    ) -> None:
+        self.transport = transport
         self.on_connection = on_connection
         self.options = options
         self.connections: list[ServerWebSocket] = []
+        self.links: list[Link] = []
         self.heard: list[Heard] = []
-        self.accepted = asyncio.Event()
+        self.changed = asyncio.Event()
         self.url = ""
 
-    async def handle(self, socket: ServerConnection) -> None:
-        connection = ServerWebSocket(socket, **self.options)
+    def protocol(self) -> asyncio.BaseProtocol:
+        end = ServerWebSocket(self.opened, self.gone, **self.options)
+        return find_transport(self.transport).accept(end)
+
+    def opened(self, connection: ServerWebSocket, link: Link) -> None:
+        self.links.append(link)
         self.connections.append(connection)
         self.heard.append(Heard(connection))
         self.on_connection(connection)
-        self.accepted.set()
-        await connection.run()
+        self.changed.set()
+
+    def gone(self, link: Link) -> None:
+        self.links.remove(link)
+        self.changed.set()
+
+    async def until(self, done: Callable[[], object]) -> None:
+        while not done():
+            self.changed.clear()
+            await self.changed.wait()
 
     async def first(self) -> tuple[ServerWebSocket, Heard]:
-        await self.accepted.wait()
+        await self.until(lambda: self.connections)
         return self.connections[0], self.heard[0]
 
 
 @contextlib.asynccontextmanager
 async def serving(served: Served, port: int = 0) -> AsyncIterator[Served]:
-    max_size = 2 * served.options.get("max_size", 1_000_000)
-    async with serve(
-        served.handle, "127.0.0.1", port, compression=None, ping_interval=None, max_size=max_size
-    ) as server:
-        served.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield served
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(served.protocol, "127.0.0.1", port)
+    served.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield served
+    server.close()
+    for link in [*served.links]:
+        link.close(1001)
+    await served.until(lambda: not served.links)
+    await server.wait_closed()
 
 
 def free_port() -> int:
@@ -84,9 +116,9 @@ def free_port() -> int:
         return port
 
 
-async def test_messages_travel_both_ways() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url)
+async def test_messages_travel_both_ways(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.connect()
         client.connect()
@@ -113,9 +145,11 @@ async def test_messages_travel_both_ways() -> None:
         ]
 
 
-async def test_a_server_sees_where_a_client_comes_from() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url, headers={"Cookie": "a=1", "X-Test": "yes"})
+async def test_a_server_sees_where_a_client_comes_from(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(
+            served.url, transport=transport, headers={"Cookie": "a=1", "X-Test": "yes"}
+        )
         client.connect()
         connection, _ = await served.first()
         assert connection.remote_address == "127.0.0.1"
@@ -125,13 +159,15 @@ async def test_a_server_sees_where_a_client_comes_from() -> None:
         await client.wait_closed()
 
 
-async def test_what_still_comes_after_a_disconnection_is_not_heard() -> None:
+async def test_what_still_comes_after_a_disconnection_is_not_heard(
+    transport: TransportName,
+) -> None:
     def flood(connection: ServerWebSocket) -> None:
         for number in range(100):
             connection.send(["ping", number])
 
-    async with serving(Served(flood)) as served:
-        client = WebSocketConnection(served.url)
+    async with serving(Served(transport, flood)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.on("message", lambda _: client.disconnect())
         client.connect()
@@ -140,17 +176,20 @@ async def test_what_still_comes_after_a_disconnection_is_not_heard() -> None:
         assert heard.all("message") == [["ping", 0]]
 
 
-async def test_a_header_that_comes_twice_is_one() -> None:
+async def test_a_header_that_comes_twice_is_one(transport: TransportName) -> None:
     headers = [("Cookie", "a=1"), ("Cookie", "b=2"), ("X-Test", "1"), ("X-Test", "2")]
-    async with serving(Served()) as served, connect(served.url, additional_headers=headers):
+    async with (
+        serving(Served(transport)) as served,
+        connect(served.url, additional_headers=headers),
+    ):
         connection, _ = await served.first()
         assert connection.http_headers["cookie"] == "a=1; b=2"
         assert connection.http_headers["x-test"] == "1, 2"
 
 
-async def test_a_server_that_hangs_up_is_noticed() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url)
+async def test_a_server_that_hangs_up_is_noticed(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.connect()
         await heard.event("connect")
@@ -190,9 +229,9 @@ async def test_a_server_that_speaks_something_else_is_a_disconnection_with_a_cau
         await client.wait_closed()
 
 
-async def test_an_attempt_can_be_given_up_and_begun_anew() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url)
+async def test_an_attempt_can_be_given_up_and_begun_anew(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.connect()
         client.disconnect()
@@ -220,8 +259,10 @@ async def test_what_is_sent_without_a_connection_is_lost() -> None:
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b'{"a":1}', "not json", b"[NaN]"])
-async def test_what_is_no_message_is_an_error_that_the_node_answers(data: bytes | str) -> None:
-    async with serving(Served()) as served, connect(served.url) as client:
+async def test_what_is_no_message_is_an_error_that_the_node_answers(
+    transport: TransportName, data: bytes | str
+) -> None:
+    async with serving(Served(transport)) as served, connect(served.url) as client:
         await client.send(data)
         connection, heard = await served.first()
         error = await heard.event("error")
@@ -229,16 +270,18 @@ async def test_what_is_no_message_is_an_error_that_the_node_answers(data: bytes 
         assert connection.connected
 
 
-async def test_a_message_in_binary_is_read_like_one_in_text() -> None:
-    async with serving(Served()) as served, connect(served.url) as client:
+async def test_a_message_in_binary_is_read_like_one_in_text(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served, connect(served.url) as client:
         await client.send(b'["ping",1]')
         _, heard = await served.first()
         assert await heard.event("message") == ["ping", 1]
 
 
-async def test_a_message_that_is_too_long_is_answered_and_a_far_too_long_one_hung_up_on() -> None:
+async def test_a_message_that_is_too_long_is_answered_and_a_far_too_long_one_hung_up_on(
+    transport: TransportName,
+) -> None:
     log = TestTime().next_log()
-    served = Served(lambda connection: ServerNode("s", log, connection), max_size=1000)
+    served = Served(transport, lambda connection: ServerNode("s", log, connection), max_size=1000)
     async with serving(served):
         async with connect(served.url) as client:
             await client.send("x" * 1001)
@@ -253,10 +296,12 @@ async def test_a_message_that_is_too_long_is_answered_and_a_far_too_long_one_hun
     assert log.actions() == []
 
 
-async def test_what_a_message_causes_is_told_to_the_loop_and_the_next_is_read() -> None:
+async def test_what_a_message_causes_is_told_to_the_loop_and_the_next_is_read(
+    transport: TransportName,
+) -> None:
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    served = Served(lambda connection: connection.on("message", lambda m: 1 / m[1]))
+    served = Served(transport, lambda connection: connection.on("message", lambda m: 1 / m[1]))
     async with serving(served), connect(served.url) as client:
         await client.send('["ping",0]')
         await client.send('["ping",1]')
@@ -276,8 +321,8 @@ async def test_what_is_wrong_with_the_options_is_told_to_the_loop() -> None:
     assert [type(context["exception"]) for context in told] == [TypeError]
 
 
-async def test_a_client_that_does_not_read_is_ended_as_slow() -> None:
-    async with serving(Served(max_waiting=1_000_000)) as served:
+async def test_a_client_that_does_not_read_is_ended_as_slow(transport: TransportName) -> None:
+    async with serving(Served(transport, max_waiting=1_000_000)) as served:
         host, port = served.url.removeprefix("ws://").split(":")
         _, writer = await asyncio.open_connection(host, int(port), limit=1)
         key = "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\nSec-WebSocket-Version: 13\r\n"
@@ -297,22 +342,22 @@ async def test_a_client_that_does_not_read_is_ended_as_slow() -> None:
             await writer.wait_closed()
 
 
-async def test_a_socket_that_dies_is_a_disconnection_with_a_cause() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url)
+async def test_a_socket_that_dies_is_a_disconnection_with_a_cause(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.connect()
         await heard.event("connect")
-        connection, _ = await served.first()
-        connection._accepted.transport.abort()
+        await served.first()
+        served.links[0].abort()
         assert await heard.event("disconnect") == "closed"
         assert client.last_error is not None
         await client.wait_closed()
 
 
-async def test_a_cancelled_reader_closes_its_socket() -> None:
-    async with serving(Served()) as served:
-        client = WebSocketConnection(served.url)
+async def test_a_cancelled_reader_closes_its_socket(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
         heard = Heard(client)
         client.connect()
         await heard.event("connect")
@@ -333,7 +378,9 @@ def test_an_unknown_event_is_refused() -> None:
         WebSocketConnection("ws://a").on("close", print)
 
 
-async def test_nodes_meet_over_a_socket_and_again_after_the_server_restarted() -> None:
+async def test_nodes_meet_over_a_socket_and_again_after_the_server_restarted(
+    transport: TransportName,
+) -> None:
     time = TestTime()
     server_log, log = (TestLog(id, None, time) for id in ("server:x", "1:a:b"))
     server_log.keep_actions()
@@ -346,9 +393,9 @@ async def test_nodes_meet_over_a_socket_and_again_after_the_server_restarted() -
     def accept(connection: ServerWebSocket) -> None:
         nodes.append(ServerNode("server:x", server_log, connection, auth=auth))
 
-    served = Served(accept)
+    served = Served(transport, accept)
     port = free_port()
-    inner = WebSocketConnection(f"ws://127.0.0.1:{port}")
+    inner = WebSocketConnection(f"ws://127.0.0.1:{port}", transport=transport)
     reconnect = Reconnect(inner, min_delay=0.01, max_delay=0.02)
     node = ClientNode("1:a:b", log, reconnect, token="secret", fix_time=False)
     reconnect.connect()
