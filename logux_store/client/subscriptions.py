@@ -133,6 +133,10 @@ class Subscriptions:
         """The connection is gone, and with it what the server knew."""
         self._sent.clear()
         self._failures.clear()
+        # What was to restore is kept nowhere, so nobody, no other tab either, sends it again.
+        for id in self._restoring:
+            del self._asked[id]
+        self._restoring.clear()
 
     def missing(self) -> list[Action]:
         """The subscribe actions, with `since`, that restore on a new connection what was not asked

@@ -110,6 +110,19 @@ def test_a_subscription_that_could_not_be_restored_is_asked_for_a_few_more_times
     assert subscriptions.undone("7", "error") == action
 
 
+def test_what_was_restoring_when_the_connection_ended_is_restored_on_the_next() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.subscribe(subscribe("a"), "1", False)
+    subscriptions.processed("1", answer(5))
+    subscriptions.disconnected()
+    (action,) = subscriptions.missing()
+    subscriptions.subscribe(action, "2", True)
+    # The connection ended before the server answered, and another tab sends what is left.
+    subscriptions.disconnected()
+    subscriptions.sent_all()
+    assert subscriptions.missing() == [action]
+
+
 def test_a_new_subscription_that_failed_is_none() -> None:
     subscriptions = Subscriptions()
     subscriptions.subscribe(subscribe("a"), "1", False)
