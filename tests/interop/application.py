@@ -6,7 +6,14 @@ import re
 from typing import Any, Protocol
 
 from logux_store.ids import id_time
-from logux_store.server import NotFoundError, Server
+from logux_store.server import (
+    ChangedAt,
+    NotFoundError,
+    Server,
+    add_sync_map,
+    add_sync_map_filter,
+    newer_fields,
+)
 from tests.interop.node_process import NodeProcess
 
 __all__ = ["Application", "JavaScriptServer", "PythonServer"]
@@ -45,6 +52,10 @@ class Application(Protocol):
 
     async def sinces(self) -> list[str | None]:
         """What the subscriptions to rooms said about the last action that is known."""
+        ...
+
+    async def tasks(self) -> dict[str, dict[str, Any]]:
+        """The fields of all tasks, by id."""
         ...
 
     async def undo(self, id: str, reason: str) -> None: ...
@@ -90,6 +101,10 @@ class JavaScriptServer:
         sinces: list[str | None] = await self._node.call("server.sinces")
         return sinces
 
+    async def tasks(self) -> dict[str, dict[str, Any]]:
+        tasks: dict[str, dict[str, Any]] = await self._node.call("server.tasks")
+        return tasks
+
     async def undo(self, id: str, reason: str) -> None:
         await self._node.call("server.undo", id=id, reason=reason)
 
@@ -106,6 +121,7 @@ class PythonServer:
         self.url = ""
         self._rooms: dict[str, list[tuple[Action, Any, int]]] = {}
         self._processed: list[str] = []
+        self._tasks: dict[str, dict[str, Any]] = {}
         self._sinces: list[str | None] = []
 
     @property
@@ -142,6 +158,25 @@ class PythonServer:
             filter=self._filter,
             load=self._load,
         )
+        add_sync_map(
+            server,
+            "tasks",
+            access=lambda ctx, id: id != "closed",
+            load=lambda ctx, id: self._task(id),
+            create=lambda ctx, id, fields, time: self._write(id, fields, time),
+            change=lambda ctx, id, fields, time: self._write(id, fields, time),
+            delete=lambda ctx, id: self._tasks.pop(id, None) and None,
+        )
+        add_sync_map_filter(
+            server,
+            "tasks",
+            access=lambda ctx, filter: True,
+            initial=lambda ctx, filter: [
+                self._task(id)
+                for id, fields in self._tasks.items()
+                if all(fields[key].value == value for key, value in (filter or {}).items())
+            ],
+        )
         server.type("0", access=lambda *_: True, resend=lambda *_: "rooms/encrypted")
         server.type("0/clean", access=lambda *_: True)
 
@@ -171,6 +206,18 @@ class PythonServer:
             if at >= since and (not author or said.get("author") == author)
         ]
 
+    def _task(self, id: str) -> dict[str, Any]:
+        if id not in self._tasks:
+            raise NotFoundError
+        return {"id": id, **self._tasks[id]}
+
+    def _write(self, id: str, fields: dict[str, Any], time: int) -> None:
+        if fields.get("title") == "bad":
+            raise ArithmeticError("A bad title")
+        task = self._tasks.setdefault(id, {})
+        for name, value in newer_fields(fields, time, task).items():
+            task[name] = ChangedAt(value, time)
+
     async def stop(self) -> None:
         await self.server.destroy()
 
@@ -193,6 +240,12 @@ class PythonServer:
 
     async def sinces(self) -> list[str | None]:
         return self._sinces
+
+    async def tasks(self) -> dict[str, dict[str, Any]]:
+        return {
+            id: {name: field.value for name, field in fields.items()}
+            for id, fields in self._tasks.items()
+        }
 
     async def undo(self, id: str, reason: str) -> None:
         for name, entries in self._rooms.items():

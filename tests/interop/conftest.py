@@ -88,7 +88,29 @@ async def world(
     request: pytest.FixtureRequest, node: NodeProcess, tmp_path: Path
 ) -> AsyncIterator[World]:
     """A server of one language, and clients of one language, that are not both ours."""
-    made = await make_world(node, *request.param, folder=tmp_path)
+    server, language = request.param
+    made = await make_world(node, server, language, tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["javascript", "python"], ids=lambda name: f"{name} server")
+async def any_server(
+    request: pytest.FixtureRequest, node: NodeProcess, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A server of either language, and JavaScript clients, for what only those have. In production,
+    as `mixed`.
+    """
+    made = await make_world(node, request.param, "javascript", tmp_path, env="production")
+    made.insecure = True
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def ours(node: NodeProcess, tmp_path: Path) -> AsyncIterator[World]:
+    """This library's server, and JavaScript clients."""
+    made = await make_world(node, "python", "javascript", tmp_path)
     yield made
     await made.close()
 

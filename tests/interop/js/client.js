@@ -26,7 +26,8 @@ function fits(value, part) {
   return Object.keys(part).every(key => isDeepStrictEqual(value[key], part[key]))
 }
 
-function look(peer) {
+// Lets all who wait look again.
+export function look(peer) {
   for (let check of [...peer.waiting]) check()
 }
 

@@ -14,7 +14,7 @@ function millis(id) {
   return parseInt(id.split(' ')[0])
 }
 
-function define(options) {
+function define() {
   server.auth(({ headers, token, userId }) => {
     return userId !== 'nobody' && (token === 'secret' || headers.token === 'secret')
   })
@@ -55,7 +55,7 @@ function define(options) {
     resend: () => 'rooms/encrypted'
   })
   server.type('0/clean', { access: () => true })
-  if (options.maps) defineMaps()
+  defineMaps()
 }
 
 function withTimes(id) {
@@ -110,7 +110,7 @@ async function start(options) {
     http.listen(options.port ?? 0, '127.0.0.1', resolve)
   })
   server = new Server({ minSubprotocol: 1, subprotocol: 1, ...options, server: http })
-  define(options)
+  define()
   server.on('error', error => errors.push(error.message))
   server.on('clientError', error => errors.push(error.type ?? error.message))
   await server.listen()
