@@ -11,7 +11,7 @@ from logux_store.log import Log
 from logux_store.meta import Entry
 from logux_store.sync import NodeState
 from logux_store.testing.simulation.application import make_reducer, room_of, view
-from logux_store.testing.simulation.nodes import ClientMachine, Sent, ServerMachine, verdict
+from logux_store.testing.simulation.nodes import ClientProgram, Sent, ServerProgram, verdict
 
 __all__ = ["Fault", "at_rest", "find_faults"]
 
@@ -40,18 +40,18 @@ class Fault(NamedTuple):
 
 
 def at_rest(
-    servers: Sequence[ServerMachine], clients: Sequence[ClientMachine], sent: dict[str, Sent]
+    servers: Sequence[ServerProgram], clients: Sequence[ClientProgram], sent: dict[str, Sent]
 ) -> Iterator[str]:
     """What is still under way."""
     for server in servers:
-        if server.process is None or server.server.destroying:
+        if not server.works:
             yield f"{server.name} does not run"
         elif server.server.flow.tasks or [*server.server.incoming.queues]:
             yield f"{server.name} is processing"
         elif getattr(server.server.log.store, "pending", False):
             yield f"{server.name} has not written everything down"
     for client in clients:
-        if client.process is None or client.client.destroyed:
+        if not client.works:
             yield f"{client.name} does not run"
         elif client.client.state is not NodeState.SYNCHRONIZED:
             yield f"{client.name} is {client.client.state}"
@@ -61,13 +61,13 @@ def at_rest(
             for action, meta in client.client.log.entries():
                 if "syncing" in meta.reasons:
                     yield f"{client.name} waits for the outcome of {meta.id} {action}"
-    for action in sent.values():
-        if verdict(action) == "open" and not action.lost and action.client.disk.durable:
-            yield f"the outcome of {action.id} is open"
+    for item in sent.values():
+        if verdict(item) == "open" and not item.lost and item.client.computer.disk.durable:
+            yield f"the outcome of {item.id} is open"
 
 
 def find_faults(
-    servers: Sequence[ServerMachine], clients: Sequence[ClientMachine], sent: dict[str, Sent]
+    servers: Sequence[ServerProgram], clients: Sequence[ClientProgram], sent: dict[str, Sent]
 ) -> Iterator[Fault]:
     """Everything that is wrong."""
     by_name = {server.name: server for server in servers}
@@ -79,62 +79,62 @@ def find_faults(
         yield from check_sent(action, by_name[action.client.to].server.log)
 
 
-def check_server(machine: ServerMachine) -> Iterator[Fault]:
+def check_server(program: ServerProgram) -> Iterator[Fault]:
     """A server at rest remembers nothing that it need not."""
-    server = machine.server
+    server = program.server
     for action, meta in server.log.entries():
         if meta.reasons != ["keep"]:
             yield Fault(
-                "memory", f"{machine.name} keeps {meta.id} {action} because of {meta.reasons}"
+                "memory", f"{program.name} keeps {meta.id} {action} because of {meta.reasons}"
             )
         if action["type"] == "draft/change":
-            yield Fault("leak", f"{machine.name} has got {meta.id}, a draft")
+            yield Fault("leak", f"{program.name} has got {meta.id}, a draft")
     connected = [*server.client_ids.values()]
     for client in connected:
         if client.unconfirmed:
-            yield Fault("memory", f"{machine.name} has unconfirmed answers for {client.client_id}")
+            yield Fault("memory", f"{program.name} has unconfirmed answers for {client.client_id}")
         waiting = [*server.answers.take(client.client_id)]
         if waiting:
             yield Fault(
-                "memory", f"{machine.name} holds back answers for {client.client_id}: {waiting}"
+                "memory", f"{program.name} holds back answers for {client.client_id}: {waiting}"
             )
     if len(server.connected) != len(connected) or len(server.node_ids) != len(connected):
-        yield Fault("memory", f"{machine.name} has connections that nobody uses")
+        yield Fault("memory", f"{program.name} has connections that nobody uses")
     for channel, nodes in server.subscriptions.channels.items():
         for node_id, subscriber in nodes.items():
             if subscriber.client not in connected:
                 yield Fault(
                     "memory",
-                    f"{machine.name} has a subscription of {node_id} to {channel}, who is gone",
+                    f"{program.name} has a subscription of {node_id} to {channel}, who is gone",
                 )
 
 
-def check_client(machine: ClientMachine, server: ServerMachine) -> Iterator[Fault]:
+def check_client(program: ClientProgram, server: ServerProgram) -> Iterator[Fault]:
     """A client shows what the server's log says, and everything has one place."""
     log = server.server.log
-    client = machine.client
-    rooms = [*machine.wanted, f"@{machine.user_id}"]
+    client = program.client
+    rooms = [*program.wanted, f"@{program.user_id}"]
     for room in rooms:
-        expected, shown = fold(log, room), view(machine.store.state, room)
+        expected, shown = fold(log, room), view(program.store.state, room)
         if expected != shown:
             yield Fault(
                 "state",
-                f"{machine.name} shows another {room} than {server.name} has:\n"
-                f"    {machine.name}: {shown}\n    {server.name}: {expected}",
+                f"{program.name} shows another {room} than {server.name} has:\n"
+                f"    {program.name}: {shown}\n    {server.name}: {expected}",
             )
     for _, meta in client.log.entries():
         there = log.by_id(meta.id)
         if there is not None and there[1].time != meta.time:
             yield Fault(
                 "order",
-                f"{meta.id} is at {meta.time} in {machine.name}, at {there[1].time} in the server",
+                f"{meta.id} is at {meta.time} in {program.name}, at {there[1].time} in the server",
             )
     entries = [*client.log.entries()]
     if sorted(entries, key=lambda entry: entry[1].key) != entries:
-        yield Fault("order", f"the log of {machine.name} is out of order")
+        yield Fault("order", f"the log of {program.name} is out of order")
     counted = len(entries) - sum(room_of(action) is None for action, _ in entries)
     if counted > 1000:
-        yield Fault("memory", f"{machine.name} keeps {counted} actions")
+        yield Fault("memory", f"{program.name} keeps {counted} actions")
 
 
 def fold(log: Log, room: str) -> Any:

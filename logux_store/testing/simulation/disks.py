@@ -4,7 +4,8 @@ A disk belongs to a machine and outlives its processes. `open` gives the store f
 
 - `MemoryDisk`: the log lives in the process; a crash forgets it.
 - `SimulatedDisk`: what was written is durable at the next commit, a while later; a crash forgets
-  what came after it. Like a database, its store keeps copies and gives out copies.
+  what came after it. Like a database, its store keeps copies and gives out copies. Several
+  processes may have stores of one disk, of which the one that took it over last can write.
 
 Any other store can be simulated as well: give `Simulation` a function that makes such a disk.
 """
@@ -13,6 +14,7 @@ import asyncio
 import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from logux_store.actions import Action, to_json
@@ -63,45 +65,104 @@ class SimulatedDisk:
 
     durable = True
 
-    def __init__(self, delay: Callable[[], float]) -> None:
+    def __init__(self, name: str, delay: Callable[[], float]) -> None:
+        self.name = name
         self.delay = delay
-        self._store: CommittingStore | None = None
+        self.owner: CommittingStore | None = None
         # The committed state, as bytes that no process can change.
-        self._kept = pickle.dumps(MemoryStore())
+        self.kept = pickle.dumps(MemoryStore())
 
     def open(self) -> "CommittingStore":
-        self._store = CommittingStore(self._kept, self.delay)
-        return self._store
+        return CommittingStore(self)
 
     def crash(self) -> None:
-        assert self._store is not None
-        self._kept = self._store.committed()
+        if self.owner is not None:
+            self.kept = self.owner.committed()
+            self.owner = None
 
     def close(self) -> None:
-        assert self._store is not None
-        self._store.commit()
-        self._kept = self._store.committed()
+        if self.owner is not None:
+            self.owner.release()
 
 
 Change = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
-class CommittingStore:
-    """A `LogStore` that keeps copies, and makes changes durable a while after they were made.
+class TakenOverError(Exception):
+    """The store belongs to another process now."""
 
-    `kept` is a pickled MemoryStore. Changes are made twice: at once in what this process sees, and
-    at the next commit in what survives.
+
+class CommittingStore:
+    """A `LogStore`, and a `SharedStore`, that keeps copies, and makes changes durable a while after
+    they were made.
+
+    Changes are made twice: at once in what this process sees, and at the next commit in what
+    survives. It opens when it is first used, or takes the disk over when it is told to.
     """
 
-    def __init__(self, kept: bytes, delay: Callable[[], float]) -> None:
-        self._seen: MemoryStore = pickle.loads(kept)
-        self._durable: MemoryStore = pickle.loads(kept)
-        self._delay = delay
+    def __init__(self, disk: SimulatedDisk) -> None:
+        self.disk = disk
+        self._opened: MemoryStore | None = None
+        self._durable = MemoryStore()
         self._changes: list[Change] = []
         self._waiting: list[Callable[[], None]] = []
+        self._holds: Callable[[], bool] = always
+        self._timer: asyncio.TimerHandle | None = None
+        self._broken = False
+
+    @property
+    def identity(self) -> str:
+        return self.disk.name
+
+    def take_over(self, holds: Callable[[], bool]) -> None:
+        self._close()
+        self._holds = holds
+        self._broken = False
+        self._open()
+
+    def release(self) -> None:
+        if self._opened is not None:
+            with suppress(TakenOverError):
+                self.commit()
+        if self.disk.owner is self:
+            self.disk.kept = self.committed()
+            self.disk.owner = None
+        self._close()
+
+    @property
+    def _seen(self) -> MemoryStore:
+        if self._opened is None:
+            if self._broken or self.disk.owner is not None:
+                raise TakenOverError(f"another process has taken over {self.disk.name}")
+            self._open()
+            assert self._opened is not None
+        return self._opened
+
+    def _open(self) -> None:
+        disk = self.disk
+        if disk.owner is not None:
+            disk.kept = disk.owner.committed()
+        disk.owner = self
+        self._opened = pickle.loads(disk.kept)
+        self._durable = pickle.loads(disk.kept)
+
+    def _close(self) -> None:
+        self._opened = None
+        self._changes, self._waiting = [], []
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def commit(self) -> None:
         """Make everything durable, and tell those that wait for it."""
+        self._stop_timer()
+        if self._changes and not (self._holds() and self.disk.owner is self):
+            self._close()
+            self._broken = True
+            raise TakenOverError(f"another process has taken over {self.disk.name}")
         changes, self._changes = self._changes, []
         for name, args, kwargs in changes:
             getattr(self._durable, name)(*args, **kwargs)
@@ -119,21 +180,24 @@ class CommittingStore:
         return bool(self._changes or self._waiting)
 
     def _write(self, name: str, *args: Any, **kwargs: Any) -> None:
-        if not self._changes:
-            asyncio.get_running_loop().call_later(self._delay(), self.commit)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.disk.delay(), self.commit)
         self._changes.append((name, args, kwargs))
 
     def add(self, action: Action, meta: Meta) -> bool:
         if self._seen.by_id(meta.id) is not None:
             return False
-        action, stored = copy_action(action), meta.copy(added=0)
-        self._seen.add(action, stored)
-        meta.added = stored.added
-        self._write("add", action, stored.copy(added=0))
+        # What cannot be written down is refused here.
+        stored = copy_entry((json.loads(to_json(action)), meta))
+        self._write("add", *copy_entry(stored))
+        self._seen.add(*stored)
+        meta.added = stored[1].added
         return True
 
     def by_id(self, id: str) -> Entry | None:
-        return copied(self._seen.by_id(id))
+        entry = self._seen.by_id(id)
+        return None if entry is None else copy_entry(entry)
 
     def change_meta(self, id: str, diff: Mapping[str, Any]) -> bool:
         diff = {name: [*v] if isinstance(v, list) else v for name, v in diff.items()}
@@ -216,21 +280,22 @@ class CommittingStore:
         self._seen.clean()
         self._write("clean")
 
-    def __len__(self) -> int:
-        return len(self._seen)
 
-
-def copy_action(action: Action) -> Action:
-    """The action as a store that writes it down gives it back."""
-    decoded: Action = json.loads(to_json(action))
-    return decoded
+def always() -> bool:
+    """A store that no other process shares is always this one's."""
+    return True
 
 
 def copy_entry(entry: Entry) -> Entry:
     """An entry of its own."""
-    return copy_action(entry[0]), entry[1].copy()
-
-
-def copied(entry: Entry | None) -> Entry | None:
-    """An entry of its own, or none."""
-    return None if entry is None else copy_entry(entry)
+    action, meta = entry
+    copy = Meta(meta.id, meta.time, meta.reasons, meta.key)
+    copy.added = meta.added
+    copy.subprotocol = meta.subprotocol
+    copy.tab = meta.tab
+    copy.sync = meta.sync
+    copy.indexes = meta.indexes and [*meta.indexes]
+    copy.keep_last = meta.keep_last
+    for name, value in meta.__dict__.items():
+        copy.__dict__[name] = [*value] if isinstance(value, list) else value
+    return dict(action), copy

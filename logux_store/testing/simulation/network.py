@@ -23,7 +23,7 @@ from logux_store.events import Emitter, Listener, Unbind
 from logux_store.sync.messages import Message, decode, encode
 from logux_store.testing.simulation.processes import Process, SimulatedLoop
 
-__all__ = ["Dialer", "End", "Network", "Wire"]
+__all__ = ["Dialer", "End", "Network", "Side", "Wire"]
 
 OPEN_TIMEOUT = 10.0
 """Seconds after which an attempt to connect fails, as `websockets` has it."""
@@ -74,17 +74,18 @@ class Network:
         """Let something happen that is no process's doing."""
         self.loop.call_later(seconds, call, *args, context=self._context)
 
-    def travel(self) -> float:
+    def travel(self, latency: tuple[float, float] | None = None) -> float:
         """How long the next message travels."""
-        shortest, longest = self.latency
+        shortest, longest = latency or self.latency
         return shortest + (longest - shortest) * self.random.random() ** 2
 
     def call(self, process: Process, call: Callable[..., object], *args: Any) -> None:
         """Let a process see something; what it raises is kept for the world to judge."""
-        if not process.alive:
-            return
+        process.run(process.step, self._try, call, *args)
+
+    def _try(self, call: Callable[..., object], *args: Any) -> None:
         try:
-            process.run(call, *args)
+            call(*args)
         except Exception as error:  # noqa: BLE001 - judged by the world
             self.errors.append(error)
 
@@ -108,13 +109,34 @@ class Network:
 
 
 class Side:
-    """One side of a wire, as the node sees it."""
-
-    process: Process
-    lane: "Lane | None" = None  # The one that leads away from here.
+    """One side of a wire, in one process. `lane` is the one that leads away from here, None when
+    the side hears nothing of the wire (any more).
+    """
 
     def __init__(self, process: Process) -> None:
         self.process = process
+        self.lane: Lane | None = None
+
+    def receive(self, text: str | None) -> None:
+        """Something has arrived: a text, or None for the end."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Hear nothing of the wire any more."""
+        lane, self.lane = self.lane, None
+        if lane is not None:
+            lane.wire.left(self)
+
+    def give_up(self) -> None:
+        """The other side reads too slowly."""
+        self.leave()
+
+
+class ConnectionSide(Side):
+    """One side, as a node sees it."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
         self.events = Emitter()
 
     @property
@@ -136,15 +158,16 @@ class Side:
     def destroy(self) -> None:
         self.disconnect("destroy")
 
+    def give_up(self) -> None:
+        self.end("slow")
+
     def end(self, reason: str) -> None:
-        """Hear nothing of the wire any more."""
-        lane, self.lane = self.lane, None
-        if lane is not None:
-            lane.wire.left(self)
+        """The connection is over."""
+        if self.lane is not None:
+            self.leave()
             self.events.emit("disconnect", reason)
 
     def receive(self, text: str | None) -> None:
-        """Something has arrived."""
         if self.lane is None:
             return
         if text is None:
@@ -153,7 +176,7 @@ class Side:
             self.events.emit("message", decode(text))
 
 
-class End(Side):
+class End(ConnectionSide):
     """The server's side of one connection."""
 
     def __init__(self, process: Process, name: str) -> None:
@@ -167,7 +190,7 @@ class End(Side):
             raise RuntimeError("a server's connection cannot be opened again; the client connects")
 
 
-class Dialer(Side):
+class Dialer(ConnectionSide):
     """The client's side, which can connect again and again to the server with the name `to`."""
 
     def __init__(self, network: Network, process: Process, to: str) -> None:
@@ -233,10 +256,19 @@ class Dialer(Side):
 
 
 class Wire:
-    """One connection: `lanes` to the server and to the client."""
+    """One connection: `lanes` to the server and to the client. Without a `latency` of its own it
+    has the network's.
+    """
 
-    def __init__(self, network: Network, dialer: Dialer, end: End) -> None:
+    def __init__(
+        self,
+        network: Network,
+        dialer: Side,
+        end: Side,
+        latency: tuple[float, float] | None = None,
+    ) -> None:
         self.network = network
+        self.latency = latency
         self.lanes = (Lane(self, dialer, end), Lane(self, end, dialer))
         end.lane = self.lanes[1]
         # What the server sends first waits until the client hears that it is connected.
@@ -295,7 +327,8 @@ class Lane:
         if self.dead or self.dumb:
             return
         network = self.wire.network
-        at = max(network.loop.time() + network.travel(), self._last + self.pause)
+        travel = network.travel(self.wire.latency)
+        at = max(network.loop.time() + travel, self._last + self.pause)
         self._last = at
         self.queue.append(Packet(at, text))
         if text is not None:
@@ -305,7 +338,7 @@ class Lane:
                 self.lose_some()
                 self._last = network.loop.time()
                 self.queue.append(Packet(self._last, None))
-                self.sender.end("slow")
+                self.sender.give_up()
         self._schedule()
 
     def start(self) -> None:

@@ -1,4 +1,6 @@
-"""The machines of a simulated world: a server's and a client's, through crashes and restarts."""
+"""The programs of a simulated world, a server's, a client's and a tab's, through crashes and
+restarts, and the machines that they run on.
+"""
 
 import logging
 from collections.abc import Callable
@@ -6,114 +8,168 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
-from logux_store.client import Client, Outcome
+from logux_store.client import Client, CrossTabClient, Outcome
 from logux_store.connections import Reconnect
 from logux_store.errors import UndoError
+from logux_store.log import LogStore
 from logux_store.meta import Meta
 from logux_store.server import BaseServer, Limits
 from logux_store.store import Store, create_store_creator
 from logux_store.testing.simulation.application import Application, make_reducer
-from logux_store.testing.simulation.disks import Disk
+from logux_store.testing.simulation.disks import Disk, SimulatedDisk
 from logux_store.testing.simulation.network import Dialer, Network, Wire
 from logux_store.testing.simulation.processes import Process
+from logux_store.testing.simulation.tabs import Meeting, SimulatedSpace
 
 if TYPE_CHECKING:
     from logux_store.testing.simulation.scenario import Scenario
 
-__all__ = ["ClientMachine", "Sent", "ServerMachine"]
+__all__ = ["ClientProgram", "Computer", "Sent", "ServerProgram", "verdict"]
 
 silent = logging.Logger("simulation", logging.CRITICAL + 1)
 
 
-class Machine:
-    """Something that has a name, a clock and a disk, and on which a program may run."""
+class Computer:
+    """A machine with a clock and a disk. `ahead` is what its clock is ahead of the right time (ms);
+    `meetings` is where the tabs of each user meet.
+    """
 
-    def __init__(self, network: Network, scenario: "Scenario", name: str, disk: Disk) -> None:
-        self.network = network
-        self.scenario = scenario
+    def __init__(self, name: str, disk: Disk, ahead: int) -> None:
         self.name = name
         self.disk = disk
-        # Draws ids and decisions of this machine, so that others do not depend on how many.
-        self.random = Random(f"{scenario.seed} {name}")
-        self.ahead = 0
-        self.process: Process | None = None
+        self.ahead = ahead
+        self.meetings: dict[str, Meeting] = {}
+        self.programs: list[Program] = []
 
-    @property
-    def up(self) -> bool:
-        return self.process is not None
+    def meeting(self, user_id: str) -> Meeting:
+        """Where this user's tabs meet."""
+        return self.meetings.setdefault(user_id, Meeting())
 
     def step_clock(self, ms: int) -> None:
         """Set the clock forward, or back."""
         self.ahead += ms
-        if self.process is not None:
-            self.process.ahead = self.ahead
+        for program in self.programs:
+            if program.process is not None:
+                program.process.ahead = self.ahead
 
-    def begin(self) -> Process:
-        self.process = Process(self.network.loop, self.name, self.ahead)
-        return self.process
+
+class Program:
+    """A program that is started, ends and crashes on a computer."""
+
+    def __init__(
+        self, network: Network, scenario: "Scenario", name: str, computer: Computer
+    ) -> None:
+        self.network = network
+        self.scenario = scenario
+        self.name = name
+        self.computer = computer
+        computer.programs.append(self)
+        # Draws ids and decisions of this program, so that others do not depend on how many.
+        self.random = Random(f"{scenario.seed} {name}")
+        self.process: Process | None = None
+        self.ending = False
+
+    def start(self) -> None:
+        """Start the program, unless it runs."""
+        if self.process is None:
+            self.ending = False
+            self.process = Process(self.network.loop, self.name, self.computer.ahead)
+            self.call(self.begin)
+
+    def begin(self) -> None:
+        """What the program does first."""
+        raise NotImplementedError
+
+    async def end(self) -> None:
+        """What the program does last."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Let the program end in an orderly way."""
+        if self.process is None or self.ending:
+            return
+        self.ending = True
+        process = self.process
+
+        def ended(_: object) -> None:
+            if self.process is process:
+                self.gone(process, silent=False)
+
+        def end() -> None:
+            self.network.loop.create_task(self.end()).add_done_callback(ended)
+
+        self.call(end)
 
     def crash(self, silent: bool = False) -> None:
-        """End the process at once; with `silent`, the machine goes down with it."""
-        if self.process is not None:
-            process, self.process = self.process, None
-            process.crash()
-            self.disk.crash()
-            self.network.crashed(process, silent)
+        """End the process at once; with `silent`, the computer goes down and all with it."""
+        if self.process is None:
+            return
+        for program in self.computer.programs if silent else [self]:
+            if program.process is not None:
+                program.lose()
+                program.gone(program.process, silent)
+
+    def lose(self) -> None:
+        """A crash loses what the program has not written down."""
+        self.computer.disk.crash()
+
+    def gone(self, process: Process, silent: bool) -> None:
+        """The process does not exist any more."""
+        self.process = None
+        process.crash()
+        for meeting in self.computer.meetings.values():
+            meeting.crashed(process)
+        self.network.crashed(process, silent)
+
+    def hang(self, seconds: float) -> None:
+        """Stop the process for a while."""
+        if self.process is not None and not self.process.stopped:
+            self.process.stop()
+            self.network.later(seconds, self.process.go_on)
+
+    def step_clock(self, ms: int) -> None:
+        """Set the computer's clock."""
+        self.computer.step_clock(ms)
 
     def call(self, call: Callable[..., object], *args: Any) -> None:
         """Let the program do something."""
         if self.process is not None:
             self.network.call(self.process, call, *args)
 
+    @property
+    def works(self) -> bool:
+        """Whether the program runs and was not told to end."""
+        return self.process is not None and not self.ending
 
-class ServerMachine(Machine):
+
+class ServerProgram(Program):
     """Runs a `BaseServer`."""
 
     server: BaseServer
 
-    def start(self) -> None:
-        """Start the program, unless it runs."""
-        if self.process is None:
-            process = self.begin()
-            self.network.call(process, self._start)
-            self.network.listeners[self.name] = (process, self.server.add_client)
-
-    def _start(self) -> None:
-        scenario = self.scenario
-        assert self.process is not None
+    def begin(self) -> None:
+        scenario, process = self.scenario, self.process
+        assert process is not None
         self.server = server = BaseServer(
             subprotocol=1,
             min_subprotocol=1,
-            store=self.disk.open(),
+            store=self.computer.disk.open(),
             env="production",
             ping=scenario.server_ping,
             timeout=scenario.timeout,
             limits=Limits(ahead=None, logins=None),
-            clock=self.process.clock,
+            clock=process.clock,
             random=self.random.randbytes,
         )
         server.logger = silent
         Application(scenario.loads, lambda: self.random.random() < 0.5).define(server)
         server.resume()
+        self.network.listeners[self.name] = (process, server.add_client)
 
-    def stop(self) -> None:
-        """End the program as a signal does."""
-        if self.process is not None and not self.server.destroying:
-            self.call(self._stop)
-
-    def _stop(self) -> None:
-        self.network.listeners.pop(self.name, None)
-        task = self.network.loop.create_task(self.server.destroy())
-        process = self.process
-
-        def stopped(_: object) -> None:
-            if self.process is process and process is not None:
-                self.process = None
-                self.disk.close()
-                process.crash()
-                self.network.crashed(process, silent=False)
-
-        task.add_done_callback(stopped)
+    async def end(self) -> None:
+        del self.network.listeners[self.name]
+        await self.server.destroy()
+        self.computer.disk.close()
 
     def act(self, action: Action) -> None:
         """Let the server do something by itself."""
@@ -121,12 +177,12 @@ class ServerMachine(Machine):
         def process() -> None:
             self.server.process(action)
 
-        if self.process is not None and not self.server.destroying:
+        if self.works:
             self.call(process)
 
     def moderate(self, random: Random) -> None:
         """Undo some action of the past."""
-        if self.process is None or self.server.destroying:
+        if not self.works:
             return
         log = self.server.log
         kept = [entry for entry in log.entries() if not entry[0]["type"].startswith("logux/")]
@@ -142,7 +198,7 @@ class Sent:
 
     __slots__ = ("action", "answers", "client", "id", "lost", "outcome")
 
-    def __init__(self, client: "ClientMachine", action: Action, outcome: Outcome) -> None:
+    def __init__(self, client: "ClientProgram", action: Action, outcome: Outcome) -> None:
         self.client = client
         self.action = action
         self.id = outcome.id
@@ -151,8 +207,10 @@ class Sent:
         self.answers: list[str] = []
 
 
-class ClientMachine(Machine):
-    """Runs a `Client` with a store, for one user."""
+class ClientProgram(Program):
+    """Runs a `Client` with a store, for one user; with `tab`, a `CrossTabClient` among the other
+    programs of its computer.
+    """
 
     client: Client
     store: Store[Any]
@@ -162,54 +220,63 @@ class ClientMachine(Machine):
         network: Network,
         scenario: "Scenario",
         name: str,
-        disk: Disk,
+        computer: Computer,
+        *,
         user_id: str,
         to: str,
+        tab: bool,
         sent: dict[str, Sent],
     ) -> None:
-        super().__init__(network, scenario, name, disk)
+        super().__init__(network, scenario, name, computer)
         self.user_id = user_id
         self.to = to
+        self.tab = tab
         self.sent = sent
         self.dialer: Dialer
         self.online = True
         # What the program subscribes to when it starts.
         self.wanted: dict[str, None] = {}
+        self._opened: LogStore | None = None
 
     @property
     def wire(self) -> Wire | None:
         """The connection that the program has at present."""
         return None if self.process is None or self.dialer.lane is None else self.dialer.lane.wire
 
-    def start(self) -> None:
-        """Start the program, unless it runs."""
-        if self.process is None:
-            self.network.call(self.begin(), self._start)
-
-    def _start(self) -> None:
-        scenario = self.scenario
-        assert self.process is not None
-        self.dialer = Dialer(self.network, self.process, self.to)
-        self.client = client = Client(
-            server=Reconnect(self.dialer, random=self.random.random),
-            subprotocol=1,
-            user_id=self.user_id,
-            store=self.disk.open(),
-            ping=scenario.client_ping,
-            timeout=scenario.timeout,
-            clock=self.process.clock,
-            random=self.random.randbytes,
-        )
+    def begin(self) -> None:
+        process = self.process
+        assert process is not None
+        self.dialer = Dialer(self.network, process, self.to)
+        self.client = client = self._make_client(process)
         client.type("logux/processed", self._answered)
         client.type("logux/undo", self._answered)
-        self.store = create_store_creator(client, save_state_every=scenario.save_state_every)(
+        self.store = create_store_creator(client, save_state_every=self.scenario.save_state_every)(
             make_reducer()
         )
         self._track()
         for room in self.wanted:
             client.sync({"type": "logux/subscribe", "channel": f"rooms/{room}"})
-        if self.online:
-            client.start()
+        client.start(self.online)
+
+    def _make_client(self, process: Process) -> Client:
+        scenario, disk = self.scenario, self.computer.disk
+        options: dict[str, Any] = {
+            "server": Reconnect(self.dialer, random=self.random.random),
+            "subprotocol": 1,
+            "user_id": self.user_id,
+            "ping": scenario.client_ping,
+            "timeout": scenario.timeout,
+            "clock": process.clock,
+            "random": self.random.randbytes,
+        }
+        if not self.tab:
+            return Client(store=disk.open(), **options)
+        self._opened = disk.open() if disk.durable else None
+
+        def space(user_id: str) -> SimulatedSpace:
+            return SimulatedSpace(self.network, process, self.computer.meeting(user_id))
+
+        return CrossTabClient(store=self._opened, space=space, **options)
 
     def _track(self) -> None:
         """Go on waiting for what an earlier run has sent."""
@@ -218,7 +285,8 @@ class ClientMachine(Machine):
         for sent in self.sent.values():
             if sent.client is self and verdict(sent) == "open" and not sent.lost:
                 meta = entries.get(sent.id)
-                if meta is None:
+                if meta is None or self.tab:
+                    # Of what a tab had done, nobody knows how far it came.
                     sent.lost = True
                 elif "syncing" in meta.reasons:
                     sent.outcome = client.track(sent.id)
@@ -228,29 +296,19 @@ class ClientMachine(Machine):
         if sent is not None and sent.client is self:
             sent.answers.append(str(action.get("reason", "processed")))
 
-    def stop(self) -> None:
-        """End the program in an orderly way."""
-        if self.process is not None:
-            self.call(self._stop)
+    async def end(self) -> None:
+        await self.client.destroy()
+        if not self.tab:
+            self.computer.disk.close()
 
-    def _stop(self) -> None:
-        process = self.process
-
-        async def stop() -> None:
-            await self.client.destroy()
-
-        def stopped(_: object) -> None:
-            if self.process is process and process is not None:
-                self.process = None
-                self.disk.close()
-                process.crash()
-                self.network.crashed(process, silent=False)
-
-        self.network.loop.create_task(stop()).add_done_callback(stopped)
+    def lose(self) -> None:
+        disk = self.computer.disk
+        if not self.tab or (isinstance(disk, SimulatedDisk) and disk.owner is self._opened):
+            disk.crash()
 
     def act(self, actions: list[Action], batch: bool) -> None:
         """Let the user do something."""
-        if self.process is not None and not self.client.destroyed:
+        if self.works:
             self.call(self._act, actions, batch)
 
     def _act(self, actions: list[Action], batch: bool) -> None:
@@ -285,19 +343,19 @@ class ClientMachine(Machine):
         def say() -> None:
             self.client.sync({"type": type, "channel": f"rooms/{room}"})
 
-        if self.process is not None and not self.client.destroyed:
+        if self.works:
             self.call(say)
 
     def go_offline(self) -> None:
         """Let the user disconnect."""
         self.online = False
-        if self.process is not None and not self.client.destroyed:
+        if self.works:
             self.call(lambda: self.client.node.connection.disconnect())
 
     def go_online(self) -> None:
         """Let the user connect."""
         self.online = True
-        if self.process is not None and not self.client.destroyed:
+        if self.works:
             self.call(self.client.start)
 
 

@@ -15,16 +15,28 @@ __all__ = ["Event", "Scenario", "make_scenario"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens: when (seconds), to which machine, what, and its arguments."""
+    """Something that happens: when (seconds), to which program, what, and its arguments."""
 
     at: float
-    machine: str
+    program: str
     name: str
     arguments: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         arguments = ", ".join(map(repr, self.arguments))
-        return f"{self.at:9.3f} {self.machine} {self.name}({arguments})"
+        return f"{self.at:9.3f} {self.program} {self.name}({arguments})"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who uses a client, to which server it goes, on which computer it runs; `tab` says that it
+    shares all with the others there.
+    """
+
+    user: str
+    server: str
+    computer: str
+    tab: bool
 
 
 @dataclass(slots=True)
@@ -33,12 +45,11 @@ class Scenario:
 
     seed: int
     servers: list[str]
-    clients: dict[str, tuple[str, str]]
-    """The user and the server of each client."""
+    clients: dict[str, Person]
     durable: dict[str, bool]
-    """Whether each machine has a disk."""
+    """Whether each computer has a disk."""
     skew: dict[str, int]
-    """What each machine's clock is ahead at first (ms)."""
+    """What each computer's clock is ahead at first (ms)."""
     rooms: list[str]
     latency: tuple[float, float]
     commit_delay: tuple[float, float]
@@ -52,6 +63,8 @@ class Scenario:
     events: list[Event] = field(default_factory=list)
 
 
+DEEDS = ("act", "burst", "serve", "moderate", "rooms")
+TROUBLES = ("cut", "go_dead", "partition", "slow", "offline", "clock", "crash", "stop", "hang")
 LATENCIES = ((0.0, 0.0), (0.001, 0.01), (0.01, 0.3), (0.1, 3.0))
 COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5))
 
@@ -61,23 +74,20 @@ def make_scenario(seed: int) -> Scenario:
     random = Random(f"{seed} scenario")
     servers = [f"s{n + 1}" for n in range(random.choice((1, 1, 1, 1, 2)))]
     users = ["ann", "bob", "eve"][: random.randint(1, 3)]
-    clients = {
-        f"c{n + 1}": (random.choice(users), random.choice(servers))
-        for n in range(random.randint(1, 5))
-    }
-    machines = [*servers, *clients]
+    clients: dict[str, Person] = {}
+    for n in range(random.randint(1, 4)):
+        computer, user, server = f"c{n + 1}", random.choice(users), random.choice(servers)
+        tabs = random.choice((0, 0, 1, 2, 3))
+        for name in [f"{computer}{letter}" for letter in "abc"[:tabs]] or [computer]:
+            clients[name] = Person(user, server, computer, tabs > 0)
+    computers = [*servers, *dict.fromkeys(person.computer for person in clients.values())]
     client_ping, server_ping, timeout = random.choice(((10.0, 20.0, 70.0), (2.0, 3.0, 5.0)))
     scenario = Scenario(
         seed=seed,
         servers=servers,
         clients=clients,
-        durable={name: random.random() < (0.9 if name in servers else 0.6) for name in machines},
-        skew={
-            name: random.choice(
-                (0, 0, random.randint(-20, 20), random.randint(-3600_000, 3600_000))
-            )
-            for name in machines
-        },
+        durable={name: random.random() < (0.9 if name in servers else 0.6) for name in computers},
+        skew={name: draw_skew(random) for name in computers},
         rooms=["r1", "r2", "r3"][: random.randint(1, 3)],
         latency=random.choice(LATENCIES),
         commit_delay=random.choice(COMMIT_DELAYS),
@@ -91,6 +101,12 @@ def make_scenario(seed: int) -> Scenario:
     )
     scenario.events = draw_events(scenario, random, users)
     return scenario
+
+
+def draw_skew(random: Random) -> int:
+    """What a clock is ahead: nothing, a little, or up to an hour."""
+    most = random.choice((0, 0, 20, 3_600_000))
+    return random.randint(-most, most)
 
 
 def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Event]:
@@ -135,29 +151,28 @@ def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Ev
                     events.append(Event(at, client, name, (random.choice(rooms),)))
             continue
         seconds = round(random.choice((0.1, 1, 10)) * random.uniform(0.5, 2), 3)
-        kind = random.choices(
-            ("cut", "go_dead", "partition", "slow", "offline", "clock", "crash", "stop"),
-            (5, 2, 3, 2, 4, 2, 4, 1),
-        )[0]
+        kind = random.choices(TROUBLES, (5, 2, 3, 2, 4, 2, 4, 1, 2))[0]
         match kind:
             case "cut" | "go_dead":
                 events.append(Event(at, client, kind))
             case "partition" | "slow":
                 events.append(Event(at, client, kind, (seconds,)))
+            case "hang":
+                events.append(Event(at, random.choice((client, server)), kind, (seconds,)))
             case "offline":
                 events.append(Event(at, client, "go_offline"))
                 events.append(Event(round(at + seconds, 3), client, "go_online"))
             case "clock":
-                machine = random.choice((client, server))
-                most = 20_000 if machine == server else 600_000
-                events.append(Event(at, machine, "step_clock", (random.randint(-most, most),)))
+                program = random.choice((client, server))
+                most = 20_000 if program == server else 600_000
+                events.append(Event(at, program, "step_clock", (random.randint(-most, most),)))
             case "crash" | "stop":
-                machine = random.choice((client, server))
-                if machine == server and not scenario.durable[server]:
+                program = random.choice((client, server))
+                if program == server and not scenario.durable[server]:
                     # A server without a disk would forget what its clients know.
                     continue
                 arguments = (random.random() < 0.2,) if kind == "crash" else ()
-                events.append(Event(at, machine, kind, arguments))
-                events.append(Event(round(at + seconds, 3), machine, "start"))
+                events.append(Event(at, program, kind, arguments))
+                events.append(Event(round(at + seconds, 3), program, "start"))
     events.sort(key=lambda event: event.at)
     return events

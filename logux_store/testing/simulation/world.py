@@ -1,7 +1,7 @@
 """A simulated world: clients, servers and a network in one process, in virtual time.
 
 What happens is said by a scenario. When all of it has happened, the network is repaired, every
-machine runs and every user is online; then the world has to come to rest, and what it has come to
+program runs and every user is online; then the world has to come to rest, and what it has come to
 is checked.
 
 Invariant: the same scenario gives the same trace, byte for byte.
@@ -10,18 +10,21 @@ Invariant: the same scenario gives the same trace, byte for byte.
 import asyncio
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from logux_store.testing.simulation.checks import Fault, at_rest, find_faults
-from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk
+from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk, TakenOverError
 from logux_store.testing.simulation.network import Network
-from logux_store.testing.simulation.nodes import ClientMachine, Sent, ServerMachine
+from logux_store.testing.simulation.nodes import ClientProgram, Computer, Sent, ServerProgram
 from logux_store.testing.simulation.processes import SimulatedLoop
 from logux_store.testing.simulation.scenario import Event, Scenario
 
 __all__ = ["Result", "World", "run_scenario"]
+
+MakeDisk: TypeAlias = Callable[[str, Callable[[], float]], Disk]
+"""Gives a computer's durable disk, from its name and what draws how long a commit takes (s)."""
 
 PATIENCE = 400.0
 """Seconds that a world may take to come to rest: a few timeouts and attempts to connect."""
@@ -47,11 +50,9 @@ def run_scenario(
     scenario: Scenario,
     *,
     trace: bool = False,
-    make_disk: Callable[[str, Callable[[], float]], Disk] | None = None,
+    make_disk: MakeDisk | None = None,
 ) -> Result:
-    """Let a scenario happen. `make_disk(name, delay)` gives a machine's durable disk, in simulation
-    by default.
-    """
+    """Let a scenario happen. `make_disk` gives the disks, which are simulated by default."""
     result = Result(scenario)
     loop = SimulatedLoop()
     world = World(loop, scenario, result, trace, make_disk)
@@ -60,8 +61,8 @@ def run_scenario(
         loop.run_until_complete(world.run())
         result.seconds = loop.time()
     finally:
-        for machine in (*world.servers.values(), *world.clients.values()):
-            machine.crash()
+        for program in world.programs():
+            program.crash()
         loop.close()
     return result
 
@@ -75,7 +76,7 @@ class World:
         scenario: Scenario,
         result: Result,
         trace: bool,
-        make_disk: Callable[[str, Callable[[], float]], Disk] | None,
+        make_disk: MakeDisk | None,
     ) -> None:
         self.loop = loop
         self.scenario = scenario
@@ -90,28 +91,40 @@ class World:
             trace=self.trace,
         )
         self.sent: dict[str, Sent] = {}
-        self.servers: dict[str, ServerMachine] = {}
-        self.clients: dict[str, ClientMachine] = {}
-
-        def disk(name: str) -> Disk:
-            if not scenario.durable[name]:
-                return MemoryDisk()
-            random = Random(f"{scenario.seed} disk {name}")
-            shortest, longest = scenario.commit_delay
-
-            def delay() -> float:
-                return random.uniform(shortest, longest)
-
-            return SimulatedDisk(delay) if make_disk is None else make_disk(name, delay)
-
-        for name in scenario.servers:
-            self.servers[name] = ServerMachine(self.network, scenario, name, disk(name))
-        for name, (user, server) in scenario.clients.items():
-            self.clients[name] = ClientMachine(
-                self.network, scenario, name, disk(name), user, server, self.sent
+        computers = {
+            name: Computer(name, self.make_disk(name, make_disk), scenario.skew[name])
+            for name in scenario.durable
+        }
+        self.servers = {
+            name: ServerProgram(self.network, scenario, name, computers[name])
+            for name in scenario.servers
+        }
+        self.clients = {
+            name: ClientProgram(
+                self.network,
+                scenario,
+                name,
+                computers[person.computer],
+                user_id=person.user,
+                to=person.server,
+                tab=person.tab,
+                sent=self.sent,
             )
-        for machine in (*self.servers.values(), *self.clients.values()):
-            machine.ahead = scenario.skew[machine.name]
+            for name, person in scenario.clients.items()
+        }
+
+    def make_disk(self, name: str, make: MakeDisk | None) -> Disk:
+        """The disk of a computer."""
+        scenario = self.scenario
+        if not scenario.durable[name]:
+            return MemoryDisk()
+        random = Random(f"{scenario.seed} disk {name}")
+        shortest, longest = scenario.commit_delay
+
+        def delay() -> float:
+            return random.uniform(shortest, longest)
+
+        return SimulatedDisk(name, delay) if make is None else make(name, delay)
 
     def trace(self, place: str, text: str) -> None:
         """Note what happens."""
@@ -123,14 +136,17 @@ class World:
     def failed(self, _loop: Any, context: dict[str, Any]) -> None:
         """Something raised in the loop."""
         error = context.get("exception")
+        if isinstance(error, TakenOverError):
+            # How a former leader finds out.
+            return
         self.network.errors.append(
             error if isinstance(error, Exception) else RuntimeError(context["message"])
         )
 
     async def run(self) -> None:
         """Let everything happen, and judge it."""
-        for machine in (*self.servers.values(), *self.clients.values()):
-            machine.start()
+        for program in self.programs():
+            program.start()
         for event in self.scenario.events:
             await asyncio.sleep(max(0.0, event.at - self.loop.time()))
             self.happen(event)
@@ -149,35 +165,34 @@ class World:
             self.result.trace.append(str(event))
         arguments = event.arguments
         if event.name == "moderate":
-            self.servers[event.machine].moderate(Random(arguments[0]))
+            self.servers[event.program].moderate(Random(arguments[0]))
             return
-        machine = self.servers.get(event.machine) or self.clients[event.machine]
-        if hasattr(machine, event.name):
-            getattr(machine, event.name)(*arguments)
-            return
-        client = self.clients[event.machine]
-        getattr(self, event.name)(client, *arguments)
+        program = self.servers.get(event.program) or self.clients[event.program]
+        if hasattr(program, event.name):
+            getattr(program, event.name)(*arguments)
+        else:
+            getattr(self, event.name)(program, *arguments)
 
     # What happens to a client's connection.
 
-    def cut(self, client: ClientMachine) -> None:
+    def cut(self, client: ClientProgram) -> None:
         """It breaks."""
         if (wire := client.wire) is not None:
             wire.cut()
 
-    def go_dead(self, client: ClientMachine) -> None:
+    def go_dead(self, client: ClientProgram) -> None:
         """It goes dead, and nobody notices."""
         if (wire := client.wire) is not None:
             wire.go_dead()
 
-    def partition(self, client: ClientMachine, seconds: float) -> None:
+    def partition(self, client: ClientProgram, seconds: float) -> None:
         """Nothing gets through for a while."""
         if (wire := client.wire) is not None:
             wire.stall(seconds)
         self.network.blocked[client.name] = None
         self.network.later(seconds, self.network.blocked.pop, client.name, None)
 
-    def slow(self, client: ClientMachine, seconds: float) -> None:
+    def slow(self, client: ClientProgram, seconds: float) -> None:
         """The client reads one message in a while."""
         if (wire := client.wire) is not None:
             wire.slow_down(0.5)
@@ -192,34 +207,38 @@ class World:
         self.repaired = True
         self.network.latency = (0.001, 0.01)
         self.network.max_waiting = sys.maxsize
-        for server in self.servers.values():
-            server.start()
+        for program in self.programs():
+            if program.process is not None and program.process.stopped:
+                program.process.go_on()
+            program.start()
         for client in self.clients.values():
-            client.start()
             client.go_online()
         deadline = self.loop.time() + PATIENCE
         quiet = 0
         while quiet < 3:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
             if self.network.errors:
                 return
-            why = self.unrest()
+            why = next(self.unrest(), None)
             quiet = 0 if why else quiet + 1
             if self.loop.time() > deadline:
-                self.result.faults += [Fault("restless", text) for text in why]
+                self.result.faults += [Fault("restless", text) for text in self.unrest()]
                 return
         self.result.faults += find_faults(
             [*self.servers.values()], [*self.clients.values()], self.sent
         )
 
-    def unrest(self) -> list[str]:
-        """What is still under way; machines that were being stopped are started again."""
-        for machine in (*self.servers.values(), *self.clients.values()):
-            machine.start()
-        why = [*at_rest([*self.servers.values()], [*self.clients.values()], self.sent)]
+    def unrest(self) -> Iterator[str]:
+        """What is still under way; programs that were being stopped are started again."""
+        for program in self.programs():
+            program.start()
         if not self.network.quiet:
-            why.append("messages are on their way")
-        return why
+            yield "messages are on their way"
+        yield from at_rest([*self.servers.values()], [*self.clients.values()], self.sent)
+
+    def programs(self) -> list[ServerProgram | ClientProgram]:
+        """All of them, the servers first."""
+        return [*self.servers.values(), *self.clients.values()]
 
 
 def describe(error: Exception) -> str:
