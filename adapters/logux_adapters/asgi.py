@@ -179,9 +179,12 @@ class ASGIConnection:
 
     def send(self, message: list[Any]) -> None:
         """Queue a message; a client that does not read is disconnected."""
+        self.send_text(encode(message))
+
+    def send_text(self, text: str) -> None:
+        """Queue a message that is written already."""
         if not self.connected:
             return
-        text = encode(message)
         self._waiting += len(text)
         if self._waiting > self._max_waiting:
             self.disconnect("slow")

@@ -88,6 +88,11 @@ class Reconnect:
     def send(self, message: Message) -> None:
         self.connection.send(message)
 
+    @property
+    def send_text(self) -> Callable[[str], None] | None:
+        """What the connection has, if it has it, to send a message that is written already."""
+        return getattr(self.connection, "send_text", None)
+
     def connect(self) -> None:
         self._stop_timer()
         self._wanted = True

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FilteredNode"]
 
 WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
+"""What is told of the log. A text is a `sync`."""
 
 
 class FilteredNode(ServerNode):
@@ -48,11 +49,11 @@ class FilteredNode(ServerNode):
         kept = [entry for entry in newer if is_addressed(client, entry[1])]
         return [*reversed(kept), *client.take_answers()]
 
-    def _send(self, message: Message) -> None:
-        if message[0] in WHEN_DURABLE:
-            self.log.store.when_durable(partial(super()._send, message))
+    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
+        if isinstance(message, str) or message[0] in WHEN_DURABLE:
+            self.log.store.when_durable(partial(super()._transmit, send, message))
         else:
-            super()._send(message)
+            super()._transmit(send, message)
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""
@@ -60,7 +61,7 @@ class FilteredNode(ServerNode):
         def acknowledge_last() -> None:
             # What answers it leaves before: if that gets lost, so does the acknowledgement, and
             # the client asks again.
-            self._flush()
+            self.flush()
             acknowledge()
 
         self.client.server.incoming.receive(self.client, entries, acknowledge_last)

@@ -23,8 +23,6 @@ a crash; `last_sent` is what the other side has acknowledged; the state is `sync
 nothing is unacknowledged.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import ClassVar, TypeAlias
@@ -36,8 +34,9 @@ from logux_store.log import Log
 from logux_store.meta import Entry, Meta
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Token
-from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync
+from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
 from logux_store.sync.states import NodeState, Phase
+from logux_store.sync.turn import Turn
 
 __all__ = ["BaseNode", "Filter"]
 
@@ -72,7 +71,7 @@ class BaseNode(Conversation):
     After `ping` seconds of silence the other side is asked for a sign of life, and an answer that
     takes longer than `timeout` seconds ends the connection; None for neither, and then no event
     loop is needed. `on_send` and `on_receive` filter and change entries on their way. With
-    `follow_log=False` only `enqueue` sends what is new.
+    `follow_log=False` only `enqueue` sends what is new. Nodes of one `turn` send together.
 
     Events: `state` (); `connect` (), when the other side has said who it is and before it is
     accepted: a listener may raise LoguxError to refuse it; `error` (error); `client_error` (error),
@@ -88,7 +87,9 @@ class BaseNode(Conversation):
         "_last_added",
         "_outgoing",
         "_received",
+        "_send_text",
         "_sync_added",
+        "_turn",
         "_unacknowledged",
         "last_received",
         "last_sent",
@@ -113,6 +114,7 @@ class BaseNode(Conversation):
         on_send: Filter | None = None,
         on_receive: Filter | None = None,
         follow_log: bool = True,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(
             node_id,
@@ -134,10 +136,14 @@ class BaseNode(Conversation):
         self._last_added = log.store.last_added()
         self._sync_added = 0
         self._outgoing: list[Outgoing] = []
-        self._flushing: asyncio.Handle | None = None
-        # The `added` of each sync that left and has no answer yet.
-        self._unacknowledged: deque[int] = deque()
-        self._arrived: deque[Arrived] = deque()
+        self._turn = Turn() if turn is None else turn
+        # Whether the turn knows of this node.
+        self._flushing = False
+        self._send_text: Callable[[str], None] | None = getattr(connection, "send_text", None)
+        # The `added` of each sync that left and has no answer yet. Lists, because there are few:
+        # an empty deque takes ten times as much.
+        self._unacknowledged: list[int] = []
+        self._arrived: list[Arrived] = []
         self._connection_number = 0
         # Ids that are being added because they came from the other side.
         self._received: set[str] = set()
@@ -156,20 +162,19 @@ class BaseNode(Conversation):
         """
         if self._phase is not Phase.OPEN or not self._put(action, meta):
             return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._flush()
-            return
-        if self._flushing is None:
-            self._flushing = loop.call_soon(self._flush)
-        self._set_state(NodeState.SENDING)
+        if not self._flushing:
+            if not self._turn.add(self):
+                self.flush()
+                return
+            self._flushing = True
+        if self.state is not NodeState.SENDING:
+            self._set_state(NodeState.SENDING)
 
     def destroy(self) -> None:
         """Send what waits for that, close the connection for good, and listen to nothing any
         more.
         """
-        self._flush()
+        self.flush()
         super().destroy()
 
     # What a subclass may do otherwise.
@@ -239,16 +244,15 @@ class BaseNode(Conversation):
             except Exception as error:  # noqa: BLE001 - raised below, after the others have left
                 errors.append(error)
         if self._outgoing:
-            self._flush()
+            self.flush()
         else:
             self._set_state(NodeState.SYNCHRONIZED)
         super()._open(synced)
         raise_all(errors)
 
-    def _flush(self) -> None:
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
+    def flush(self) -> None:
+        """Send what was enqueued now, instead of at the end of the turn."""
+        self._flushing = False
         if self._outgoing:
             outgoing, self._outgoing = self._outgoing, []
             for part in split(outgoing):
@@ -257,21 +261,28 @@ class BaseNode(Conversation):
                 self._set_state(NodeState.SENDING)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
-        added = max(item[2] for item in part)
+        added = 0
+        for item in part:
+            if item[2] > added:
+                added = item[2]
         if added == 0:
             # None of them is kept, so they have no number of their own.
             added = max(self._last_added, self.last_sent)
-        added = self._sync_added = max(self._sync_added, added)
+        if added < self._sync_added:
+            added = self._sync_added
+        self._sync_added = added
         self._unacknowledged.append(added)
         self._deadlines.start()
         entries = [(action, meta) for action, meta, _ in part]
-        self._send(pack_sync(added, entries, self.base_time, self.local_node_id, self.subprotocol))
+        told = (self.base_time, self.local_node_id, self.subprotocol)
+        if self._send_text is None:
+            self._send(pack_sync(added, entries, *told))
+        else:
+            self._transmit(self._send_text, write_sync(added, entries, *told))
 
     def _on_disconnect(self, reason: str = "user") -> None:
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
         self._connection_number += 1
+        self._flushing = False
         self._outgoing = []
         self._unacknowledged.clear()
         self._sync_added = 0
@@ -280,7 +291,7 @@ class BaseNode(Conversation):
     def _on_quiet(self) -> None:
         if self._phase is Phase.OPEN:
             # What is still waiting has a number that the ping would claim to be known.
-            self._flush()
+            self.flush()
             self._deadlines.start()
             self._send(["ping", self._last_added])
 
@@ -293,7 +304,7 @@ class BaseNode(Conversation):
             case "synced":
                 self._receive_synced(message[1])
             case "ping":
-                self._flush()
+                self.flush()
                 self._believe(message[1])
                 self._send(["pong", self._last_added])
             case "pong":
@@ -337,7 +348,7 @@ class BaseNode(Conversation):
     def _acknowledge(self, arrived: Arrived) -> None:
         arrived.durable = True
         while self._arrived and self._arrived[0].durable:
-            first = self._arrived.popleft()
+            first = self._arrived.pop(0)
             self._set_last_received(first.added)
             # The number of an ended connection means nothing to the next one.
             if first.connection == self._connection_number:
@@ -350,7 +361,7 @@ class BaseNode(Conversation):
         # One answer for each sync; or, as the protocol allows, one for all up to a number.
         many = added > awaited[0]
         while awaited and awaited[0] <= added:
-            self._set_last_sent(awaited.popleft())
+            self._set_last_sent(awaited.pop(0))
             self._deadlines.end()
             if not many:
                 break
@@ -377,6 +388,9 @@ class BaseNode(Conversation):
 
 def split(outgoing: list[Outgoing]) -> Iterator[list[Outgoing]]:
     """Cut what leaves into parts that the other side accepts as one message."""
+    if len(outgoing) == 1:
+        yield outgoing
+        return
     start = size = 0
     for place, (action, _, _) in enumerate(outgoing):
         size += len(action.json)

@@ -385,11 +385,15 @@ class Conversation:
             raise error
 
     def _send(self, message: Message) -> None:
+        self._transmit(self.connection.send, message)
+
+    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
+        """Give the connection a message, or its text."""
         if self._phase is Phase.CLOSED:
             return
         self._idle.touch()
         try:
-            self.connection.send(message)
+            send(message)
         except Exception as error:  # noqa: BLE001 - reported by _fail
             self._fail(error)
 

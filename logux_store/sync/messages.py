@@ -31,6 +31,7 @@ __all__ = [
     "pack_sync",
     "quote",
     "unpack_sync",
+    "write_sync",
 ]
 
 Message: TypeAlias = list[Any]
@@ -54,11 +55,38 @@ class SharedAction(dict[str, Any]):
     Raises TypeError or ValueError when the action has no JSON form.
     """
 
-    __slots__ = ("json",)
+    __slots__ = ("_for", "_parts", "json")
 
     def __init__(self, action: Action) -> None:
         super().__init__(action)
         self.json = to_json(action)
+        self._for: tuple[Meta | None, str, int] = (None, "", 0)
+        self._parts = ("", 0, "", 0, "")
+
+    def write(self, meta: Meta, base_time: int, local_node_id: str, subprotocol: int) -> str:
+        """The action and its meta as they stand in the text of a `sync`; see `pack_sync`."""
+        known, node_id, version = self._for
+        if known is not meta or node_id != local_node_id or version != subprotocol:
+            self._take_apart(meta, local_node_id, subprotocol)
+        # All that differs between the connections of a server are two numbers.
+        start, ms, middle, time, end = self._parts
+        return f"{start}{ms - base_time}{middle}{time - base_time}{end}"
+
+    def _take_apart(self, meta: Meta, local_node_id: str, subprotocol: int) -> None:
+        node_id = meta.id.split(" ")[1]
+        counter, ms = meta.key[2:]
+        if node_id != local_node_id:
+            before, after = "[", f",{_write_node_id(node_id)},{counter}]"
+        elif counter:
+            before, after = "[", f",{counter}]"
+        else:
+            before = after = ""
+        end = "}"
+        if meta.subprotocol is not None and meta.subprotocol != subprotocol:
+            end = f',"subprotocol":{meta.subprotocol}}}'
+        start = f'{self.json},{{"id":{before}'
+        self._parts = (start, ms, f'{after},"time":', meta.time, end)
+        self._for = (meta, local_node_id, subprotocol)
 
 
 def decode(text: str | bytes) -> Message:
@@ -102,28 +130,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 def encode(message: Message) -> str:
     """Write a message as JSON. Raises TypeError or ValueError when it has no JSON form."""
-    if len(message) < 3 or type(message[2]) is not SharedAction:
-        return to_json(message)
-    # Most of what is sent are syncs that `pack_sync` made of actions that are serialised already,
-    # so the rest of them is written by hand: that is four times as fast.
-    items = [f'["sync",{message[1]}']
-    for place in range(2, len(message), 2):
-        items.append(message[place].json)
-        items.append(_write_meta(message[place + 1]))
-    return f"{','.join(items)}]"
-
-
-def _write_meta(meta: dict[str, Any]) -> str:
-    match meta["id"]:
-        case [shift, node_id, counter]:
-            id = f"[{shift},{_write_node_id(node_id)},{counter}]"
-        case [shift, counter]:
-            id = f"[{shift},{counter}]"
-        case shift:
-            id = shift
-    if "subprotocol" in meta:
-        return f'{{"id":{id},"time":{meta["time"]},"subprotocol":{meta["subprotocol"]}}}'
-    return f'{{"id":{id},"time":{meta["time"]}}}'
+    return to_json(message)
 
 
 _write_node_id = functools.lru_cache(1024)(to_json)
@@ -135,8 +142,7 @@ def pack_sync(
     """Make the `sync` message of these entries, oldest first.
 
     `added` is the largest number among them in this log, `base_time` (ms) the connection's,
-    `subprotocol` the one that this side has told the other and that need not be repeated. All
-    actions are shared, or none.
+    `subprotocol` the one that this side has told the other and that need not be repeated.
     """
     message: Message = ["sync", added]
     for action, meta in entries:
@@ -155,6 +161,20 @@ def pack_sync(
             packed["subprotocol"] = meta.subprotocol
         message += (action, packed)
     return message
+
+
+def write_sync(
+    added: int,
+    entries: Iterable[tuple[SharedAction, Meta]],
+    base_time: int,
+    local_node_id: str,
+    subprotocol: int,
+) -> str:
+    """The text of what `pack_sync` makes, ten times as fast."""
+    items = [f'["sync",{added}']
+    for action, meta in entries:
+        items.append(action.write(meta, base_time, local_node_id, subprotocol))
+    return f"{','.join(items)}]"
 
 
 def unpack_sync(message: Message, base_time: int, remote_node_id: str) -> list[Entry]:
@@ -297,7 +317,7 @@ def _is_times(value: object) -> bool:
 
 
 def _is_number(message: Message) -> bool:
-    return len(message) == 2 and _is_count(message[1])
+    return len(message) == 2 and type(message[1]) is int and 0 <= message[1] <= MAX_SAFE
 
 
 _CHECKS: dict[str, Callable[[Message], bool]] = {

@@ -6,7 +6,6 @@ and no loop is needed. A cleared timer does not go off.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 __all__ = ["Deadlines", "Idle"]
@@ -17,27 +16,34 @@ class Deadlines:
     is called, once, when one does not come, and all are forgotten then.
     """
 
-    __slots__ = ("_due", "_expired", "_seconds", "_timer")
+    __slots__ = ("_due", "_expired", "_seconds", "_time", "_timer")
 
     def __init__(self, seconds: float | None, expired: Callable[[], None]) -> None:
         self._seconds = seconds
         self._expired = expired
-        self._due: deque[float] = deque()
+        # Seldom more than a few: a list is a tenth of an empty deque.
+        self._due: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
+        # The clock of the loop that the timer belongs to.
+        self._time: Callable[[], float]
 
     def start(self) -> None:
         """Await one more answer."""
         if self._seconds is None:
             return
-        loop = asyncio.get_running_loop()
-        self._due.append(loop.time() + self._seconds)
-        if self._timer is None:
-            self._timer = loop.call_at(self._due[0], self._check)
+        if self._timer is not None:
+            due = self._time() + self._seconds
+        else:
+            loop = asyncio.get_running_loop()
+            self._time = loop.time
+            due = loop.time() + self._seconds
+            self._timer = loop.call_at(due, self._check)
+        self._due.append(due)
 
     def end(self) -> None:
         """The answer that was awaited longest has come."""
         if self._due:
-            self._due.popleft()
+            del self._due[0]
 
     def clear(self) -> None:
         """Await nothing any more."""
@@ -60,21 +66,24 @@ class Deadlines:
 class Idle:
     """Calls `quiet` whenever `seconds` have passed since the last `touch`."""
 
-    __slots__ = ("_last", "_quiet", "_seconds", "_timer")
+    __slots__ = ("_last", "_quiet", "_seconds", "_time", "_timer")
 
     def __init__(self, seconds: float | None, quiet: Callable[[], None]) -> None:
         self._seconds = seconds
         self._quiet = quiet
         self._last = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        # The clock of the loop that the timer belongs to.
+        self._time: Callable[[], float]
 
     def touch(self) -> None:
         """Something has happened now."""
-        if self._seconds is None:
-            return
-        loop = asyncio.get_running_loop()
-        self._last = loop.time()
-        if self._timer is None:
+        if self._timer is not None:
+            self._last = self._time()
+        elif self._seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._time = loop.time
+            self._last = loop.time()
             self._timer = loop.call_at(self._last + self._seconds, self._check)
 
     def clear(self) -> None:

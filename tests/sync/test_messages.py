@@ -13,12 +13,14 @@ from logux_store.meta import Entry, Meta
 from logux_store.sync.messages import (
     MAX_DEPTH,
     SharedAction,
+    _decode_slowly,
     check_message,
     decode,
     encode,
     pack_sync,
     quote,
     unpack_sync,
+    write_sync,
 )
 
 MS = 10**15 - 1
@@ -70,8 +72,14 @@ def test_what_is_packed_is_unpacked_the_same(
     data: st.DataObject, node_id: str, base_time: int, subprotocol: int, shared: bool
 ) -> None:
     sent = data.draw(st.lists(entries(st.just(node_id) | node_ids), max_size=4))
-    packed = [(SharedAction(action) if shared else action, meta) for action, meta in sent]
-    text = encode(pack_sync(7, packed, base_time, node_id, subprotocol))
+    if shared:
+        actions = [(SharedAction(action), meta) for action, meta in sent]
+        # Written twice: what is known from the first time must fit another connection.
+        for time in (base_time + 5, base_time):
+            text = write_sync(7, actions, time, node_id, subprotocol)
+            assert decode(text) == decode(encode(pack_sync(7, sent, time, node_id, subprotocol)))
+    else:
+        text = encode(pack_sync(7, sent, base_time, node_id, subprotocol))
     message = decode(text.encode())
     check_message(message)
     assert message[:2] == ["sync", 7]
@@ -123,9 +131,42 @@ def test_a_shared_action_is_serialised_once() -> None:
             return super().items()
 
     action = SharedAction({"type": "t", "big": Counted(a=1)})
-    texts = {encode(pack_sync(1, [(action, Meta("1 a 0", 1))], 0, node, 0)) for node in "ab"}
+    meta = Meta("1 a 0", 1)
+    texts = {write_sync(1, [(action, meta)], time, node, 0) for node in "ab" for time in (0, 1)}
     assert counted == 1
-    assert len(texts) == 2
+    assert len(texts) == 4
+
+
+json_texts = st.recursive(
+    st.sampled_from(
+        "null true -0 01 1. 1e5 1E400 -1e400 1e-400 NaN -Infinity 0.1 123456789012345678901.5 "
+        "18446744073709551616 -9223372036854775809".split()
+    )
+    | st.sampled_from(
+        [r'"\ud83d"', r'"\ud83d\ude00"', r'"\ude00\ud83d"', r'"\u0000"', '"\u2028é😀"', '"\n"']
+    )
+    | st.integers().map(str)
+    | st.floats().map(str)
+    | st.text().map(to_json),
+    lambda inner: (
+        st.lists(inner).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(st.text().map(to_json), inner)).map(
+            lambda pairs: "{" + ",".join(f"{name} : {value}" for name, value in pairs) + "}"
+        )
+    ),
+)
+
+
+@given(json_texts.map(lambda text: f" [{text}] ".encode()) | st.binary())
+def test_what_is_read_fast_is_what_the_standard_library_reads(data: bytes) -> None:
+    try:
+        message = _decode_slowly(data)
+    except LoguxError:
+        with pytest.raises(LoguxError, match="wrong format"):
+            decode(data)
+    else:
+        if isinstance(message, list):
+            assert repr(decode(data)) == repr(message)
 
 
 @pytest.mark.parametrize("bad", [object(), float("nan")])
