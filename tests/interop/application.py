@@ -33,10 +33,6 @@ class Application(Protocol):
         ...
 
     async def stop(self) -> None: ...
-    async def cut(self) -> None:
-        """End all connections, as if a cable were cut."""
-        ...
-
     async def nodes(self) -> list[str]:
         """The ids of the connected nodes."""
         ...
@@ -50,7 +46,7 @@ class Application(Protocol):
         """The actions of a room, in the order in which they were processed."""
         ...
 
-    async def sinces(self) -> list[str | None]:
+    async def sinces(self) -> list[dict[str, Any] | None]:
         """What the subscriptions to rooms said about the last action that is known."""
         ...
 
@@ -79,9 +75,6 @@ class JavaScriptServer:
     async def stop(self) -> None:
         await self._node.call("server.stop")
 
-    async def cut(self) -> None:
-        await self._node.call("server.cut")
-
     async def nodes(self) -> list[str]:
         nodes: list[str] = await self._node.call("server.nodes")
         return nodes
@@ -97,8 +90,8 @@ class JavaScriptServer:
         actions: list[Action] = await self._node.call("server.room", room=room)
         return actions
 
-    async def sinces(self) -> list[str | None]:
-        sinces: list[str | None] = await self._node.call("server.sinces")
+    async def sinces(self) -> list[dict[str, Any] | None]:
+        sinces: list[dict[str, Any] | None] = await self._node.call("server.sinces")
         return sinces
 
     async def tasks(self) -> dict[str, dict[str, Any]]:
@@ -122,7 +115,7 @@ class PythonServer:
         self._rooms: dict[str, list[tuple[Action, Any, int]]] = {}
         self._processed: list[str] = []
         self._tasks: dict[str, dict[str, Any]] = {}
-        self._sinces: list[str | None] = []
+        self._sinces: list[dict[str, Any] | None] = []
 
     @property
     def server(self) -> Server:
@@ -196,9 +189,8 @@ class PythonServer:
     def _load(self, ctx: Any, action: Action, meta: Any) -> Any:
         if ctx.params["id"] == "missing":
             raise NotFoundError
-        id = action["since"]["id"] if "since" in action else None
-        self._sinces.append(id)
-        since = 0 if id is None else id_time(id)
+        self._sinces.append(action.get("since"))
+        since = id_time(action["since"]["id"]) if "since" in action else 0
         author = (action.get("filter") or {}).get("author")
         return [
             (said, {"id": meta.id, "time": meta.time})
@@ -221,11 +213,6 @@ class PythonServer:
     async def stop(self) -> None:
         await self.server.destroy()
 
-    async def cut(self) -> None:
-        for client in [*self.server.connected.values()]:
-            connection: Any = client.connection
-            connection._socket.transport.abort()
-
     async def nodes(self) -> list[str]:
         return sorted(self.server.node_ids)
 
@@ -238,7 +225,7 @@ class PythonServer:
     async def room(self, room: str) -> list[Action]:
         return [action for action, _, _ in self._rooms.get(room, [])]
 
-    async def sinces(self) -> list[str | None]:
+    async def sinces(self) -> list[dict[str, Any] | None]:
         return self._sinces
 
     async def tasks(self) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 from tests.interop.application import Application, JavaScriptServer, PythonServer
 from tests.interop.node_process import MISSING, NodeProcess
 from tests.interop.peers import JavaScriptPeer, Peer, PythonPeer
+from tests.interop.proxy import Proxy
 
 HERE = Path(__file__).parent
 
@@ -21,11 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class World:
-    """A server that runs, and clients that connect to it."""
+    """A server that runs, and clients that connect to it over a wire that can be cut."""
 
     def __init__(self, node: NodeProcess, server: Application, language: str, folder: Path) -> None:
         self.node = node
         self.server = server
+        self.wire = Proxy(server.url)
         self.language = language
         self.folder = folder
         self.insecure = False
@@ -46,7 +48,8 @@ class World:
             # The original's server gives an undo the present time, its store looks for an undo
             # after its action only, and its client's clock is a few milliseconds off.
             defaults["fixTime"] = False
-        await peer.open(self.server.url, **{"userId": user, **defaults, **options})
+        url = options.pop("url", self.wire.url)
+        await peer.open(url, **{"userId": user, **defaults, **options})
         return peer
 
     async def join(self, user: str = "ann", *, room: str | None = None, **options: Any) -> Peer:
@@ -59,9 +62,14 @@ class World:
             assert await peer.outcome(id) == "processed"
         return peer
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> "World":
+        await self.wire.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         for peer in self.peers:
             await peer.destroy()
+        await self.wire.__aexit__()
         await self.server.stop()
 
 
@@ -90,8 +98,8 @@ async def world(
     """A server of one language, and clients of one language, that are not both ours."""
     server, language = request.param
     made = await make_world(node, server, language, tmp_path)
-    yield made
-    await made.close()
+    async with made:
+        yield made
 
 
 @pytest.fixture(params=["javascript", "python"], ids=lambda name: f"{name} server")
@@ -103,16 +111,16 @@ async def any_server(
     """
     made = await make_world(node, request.param, "javascript", tmp_path, env="production")
     made.insecure = True
-    yield made
-    await made.close()
+    async with made:
+        yield made
 
 
 @pytest.fixture
 async def ours(node: NodeProcess, tmp_path: Path) -> AsyncIterator[World]:
     """This library's server, and JavaScript clients."""
     made = await make_world(node, "python", "javascript", tmp_path)
-    yield made
-    await made.close()
+    async with made:
+        yield made
 
 
 @pytest.fixture(params=["javascript", "python"], ids=lambda name: f"{name} server")
@@ -126,5 +134,5 @@ async def mixed(
     """
     made = await make_world(node, request.param, "python", tmp_path, env="production")
     made.insecure = True
-    yield made
-    await made.close()
+    async with made:
+        yield made

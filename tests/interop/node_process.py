@@ -41,13 +41,9 @@ elif not (HERE / "node_modules" / "@logux" / "core").exists():
 
 
 class NodeProcess:
-    """Calls functions of `js/*.js` in a process of its own; several may be under way at once.
+    """Calls functions of `js/*.js` in a process of its own; several may be under way at once."""
 
-    `skew` (ms) is added to what its clock says.
-    """
-
-    def __init__(self, *, skew: int = 0) -> None:
-        self.skew = skew
+    def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
@@ -57,16 +53,13 @@ class NodeProcess:
 
     async def __aenter__(self) -> "NodeProcess":
         assert NODE is not None
-        environment = dict(os.environ, NODE_ENV="development")
-        if self.skew:
-            environment["CLOCK_SKEW"] = str(self.skew)
         self._process = await asyncio.create_subprocess_exec(
             NODE,
             DRIVER,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
+            env=dict(os.environ, NODE_ENV="development"),
             limit=MAX_LINE,
         )
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._listen())]

@@ -157,7 +157,7 @@ async def test_a_cut_connection_comes_back_with_its_subscriptions(world: Any) ->
     assert await bob.outcome(await bob.sync("room/append", room="1", text="a")) == "processed"
     await ann.connect()
     await ann.until({**EMPTY, "lines": ["a"]})
-    await world.server.cut()
+    world.wire.cut()
     await bob.until({**EMPTY, "lines": ["a"]})
     for client, text in ((ann, "b"), (bob, "c")):
         id = await client.sync("room/append", room="1", text=text)
@@ -176,7 +176,8 @@ async def test_a_client_says_since_when_it_knows_the_room(world: Any) -> None:
     assert await bob.outcome(await bob.sync("room/append", room="1", text="b")) == "processed"
     await ann.connect()
     await ann.until({**EMPTY, "lines": ["b"]})
-    assert await world.server.sinces() == [None, None, answer["id"]]
+    since = {"id": answer["id"], "time": answer["time"]}
+    assert await world.server.sinces() == [None, None, since]
 
 
 async def test_a_server_that_restarts_finds_its_clients_again(world: Any) -> None:

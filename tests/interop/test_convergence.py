@@ -73,7 +73,7 @@ class Session:
                     await self.change_connection()
                 case 2 if self.random.random() < 0.3:
                     await self.answered(*self.online)
-                    await self.world.server.cut()
+                    self.world.wire.cut()
             await self.edit(time)
         for peer in self.peers:
             await peer.connect()

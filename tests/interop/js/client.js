@@ -59,6 +59,12 @@ export let calls = {
     return until(peer, () => peer.errors.shift())
   },
 
+  // Waits until the client has given up to connect.
+  async gaveUp({ name }) {
+    let peer = peers[name]
+    await until(peer, () => !peer.client.node.connection.reconnecting || undefined)
+  },
+
   async heard({ action, name }) {
     let peer = peers[name]
     return until(peer, () => peer.heard.find(([i]) => fits(i, action)))
@@ -72,7 +78,7 @@ export let calls = {
     peers[name] = peer
     if (fixTime === false) client.node.options.fixTime = false
     if (headers) client.node.setLocalHeaders(headers)
-    if (key) encryptActions(client, key)
+    if (key) encryptActions(client, key, { ignore: ['logux/subscribe'] })
     client.node.catch(error => {
       peer.errors.push(error.type ?? error.message)
       look(peer)
@@ -96,10 +102,6 @@ export let calls = {
     } catch (error) {
       return { failed: error.action?.reason ?? error.type ?? error.message }
     }
-  },
-
-  async role({ name }) {
-    return peers[name].client.role
   },
 
   async start({ name }) {

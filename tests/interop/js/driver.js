@@ -2,11 +2,6 @@
 // answer per line of standard output. It ends with its standard input, so it never outlives a test.
 import { createInterface } from 'node:readline'
 
-if (process.env.CLOCK_SKEW) {
-  let real = Date.now
-  Date.now = () => real() + Number(process.env.CLOCK_SKEW)
-}
-
 function answer(message) {
   process.stdout.write(JSON.stringify(message) + '\n')
 }

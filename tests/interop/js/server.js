@@ -42,7 +42,7 @@ function define() {
     },
     load(ctx, action) {
       if (ctx.params.id === 'missing') throw new LoguxNotFoundError()
-      sinces.push(action.since?.id ?? null)
+      sinces.push(action.since ?? null)
       let since = action.since ? millis(action.since.id) : 0
       let author = action.filter?.author
       return (rooms[ctx.params.id] ?? [])
@@ -118,11 +118,6 @@ async function start(options) {
 }
 
 export let calls = {
-  // Ends all connections without saying goodbye.
-  async cut() {
-    for (let client of server.connected.values()) client.connection.ws?.terminate()
-  },
-
   async errors() {
     return errors
   },
