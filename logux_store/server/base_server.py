@@ -42,7 +42,7 @@ from logux_store.server.resend import Resend
 from logux_store.server.server_client import ServerClient
 from logux_store.server.subscribing import Subscribing
 from logux_store.server.subscriptions import Subscriptions
-from logux_store.sync import Connection
+from logux_store.sync import Connection, Turn
 
 __all__ = ["EVENTS", "BaseServer"]
 
@@ -116,6 +116,7 @@ class BaseServer(Definitions):
         super().__init__()
         self.subscriptions = Subscriptions()
         self.flow = Flow()
+        self.turn = Turn()
         self.logins = FailedLogins(self.limits.logins, self.limits.login_memory, now)
         self.resend = Resend(self)
         self.answers = Answers(self)

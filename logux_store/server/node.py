@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
-from logux_store.sync import Connection, Message, ServerNode
+from logux_store.sync import Connection, Message, NodeState, ServerNode
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient
@@ -32,7 +32,9 @@ class FilteredNode(ServerNode):
     def __init__(self, client: "ServerClient", connection: Connection, **options: Any) -> None:
         self.client = client
         server = client.server
-        super().__init__(server.node_id, server.log, connection, follow_log=False, **options)
+        super().__init__(
+            server.node_id, server.log, connection, follow_log=False, turn=server.turn, **options
+        )
 
     def entries_since(self, added: int) -> Iterable[Entry]:
         """What the log has kept for this client since, oldest first, unless `send_on_connect`
@@ -54,6 +56,13 @@ class FilteredNode(ServerNode):
             self.log.store.when_durable(partial(super()._transmit, send, message))
         else:
             super()._transmit(send, message)
+
+    def _set_state(self, state: NodeState) -> None:
+        changed = self.state is not state
+        super()._set_state(state)
+        # The client is told as such, and not of the one state that comes with every action.
+        if changed and state is not NodeState.SENDING:
+            self.client.state_changed(state)
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""

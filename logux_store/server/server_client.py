@@ -19,7 +19,7 @@ from logux_store.ids import parse_id
 from logux_store.meta import Entry, Meta
 from logux_store.server.answers import Unconfirmed
 from logux_store.server.node import FilteredNode
-from logux_store.sync import Connection
+from logux_store.sync import Connection, NodeState
 
 if TYPE_CHECKING:
     from logux_store.server.base_server import BaseServer
@@ -80,7 +80,6 @@ class ServerClient:
             headers["env"] = "development"
         self.node.set_local_headers(headers)
         self.node.on("connect", self._check_subprotocol)
-        self.node.on("state", self._state_changed)
         self.node.on("error", self._failed)
         self.node.on("client_error", self._client_failed)
 
@@ -305,10 +304,11 @@ class ServerClient:
 
     # What the node says
 
-    def _state_changed(self) -> None:
-        if self.node.state == "disconnected":
+    def state_changed(self, state: NodeState) -> None:
+        """The node is in another state."""
+        if state is NodeState.DISCONNECTED:
             self.destroy()
-        elif self.node.state == "synchronized" and not self._held:
+        elif state is NodeState.SYNCHRONIZED and self.unconfirmed and not self._held:
             self.unconfirmed.clear()
 
     def _failed(self, error: Exception) -> None:

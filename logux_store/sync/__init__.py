@@ -7,6 +7,7 @@ from logux_store.sync.conversation import Auth, Token
 from logux_store.sync.messages import Message, SharedAction, decode, encode
 from logux_store.sync.server_node import ServerNode
 from logux_store.sync.states import NodeState
+from logux_store.sync.turn import Turn
 
 __all__ = [
     "Auth",
@@ -19,6 +20,7 @@ __all__ = [
     "ServerNode",
     "SharedAction",
     "Token",
+    "Turn",
     "decode",
     "encode",
 ]

@@ -11,6 +11,7 @@ from logux_store.sync.base_node import BaseNode, Filter
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Token
 from logux_store.sync.states import NodeState
+from logux_store.sync.turn import Turn
 
 __all__ = ["ServerNode"]
 
@@ -38,6 +39,7 @@ class ServerNode(BaseNode):
         on_send: Filter | None = None,
         on_receive: Filter | None = None,
         follow_log: bool = True,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(
             node_id,
@@ -51,6 +53,7 @@ class ServerNode(BaseNode):
             on_send=on_send,
             on_receive=on_receive,
             follow_log=follow_log,
+            turn=turn,
         )
         if self.state is NodeState.DISCONNECTED:
             self.state = NodeState.CONNECTING
