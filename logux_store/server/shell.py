@@ -25,6 +25,7 @@ from logux_store.actions import Action, check_action, to_json
 from logux_store.client import Client, DangerousProtocolError, Outcome, status
 from logux_store.errors import LoguxError, UndoError
 from logux_store.meta import Meta
+from logux_store.sync import NodeState
 
 __all__ = ["add_arguments", "parse_line", "run"]
 
@@ -111,6 +112,8 @@ class _Shell:
         # The shell ends its own lines only when the connection has failed for good.
         self.given_up = asyncio.Event()
         client.on("add", self.added)
+        self.changed = asyncio.Event()
+        client.on("state", self.changed.set)
         client.on("state", lambda: show("state", value=str(client.state)))
         client.node.on("error", self.error)
         client.node.on("client_error", self.error)
@@ -132,7 +135,7 @@ class _Shell:
                     break
                 self.read(line)
                 reading = asyncio.ensure_future(lines.get())
-            await self.settle(wait)
+            await self.settle(giving_up, wait)
         finally:
             reading.cancel()
             giving_up.cancel()
@@ -164,13 +167,21 @@ class _Shell:
         finally:
             self.open.pop(outcome.id, None)
 
-    async def settle(self, wait: float) -> None:
-        """Wait for the open outcomes; say which never came."""
-        if self.open and not self.given_up.is_set():
-            await asyncio.wait(self.open.values(), timeout=wait)
+    async def settle(self, giving_up: "asyncio.Future[Any]", wait: float) -> None:
+        """Wait for the open outcomes, as long as they can come; say which did not."""
+        quiet = asyncio.ensure_future(self.quiet())
+        await asyncio.wait((quiet, giving_up), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        quiet.cancel()
         for id in list(self.open):
             self.failed = True
             self.show("error", message=f"no answer to {id} came from the server")
+
+    async def quiet(self) -> None:
+        while self.open:
+            await asyncio.wait(self.open.values())
+        while self.client.state != NodeState.SYNCHRONIZED:
+            await self.changed.wait()
+            self.changed.clear()
 
     def added(self, action: Action, meta: Meta) -> None:
         if action["type"] not in ("logux/processed", "logux/undo"):
