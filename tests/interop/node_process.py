@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MISSING", "NODE", "PATIENCE", "NodeProcess"]
+__all__ = ["HERE", "MISSING", "NODE", "PATIENCE", "NodeProcess"]
 
 HERE = Path(__file__).parent
 DRIVER = HERE / "js" / "driver.js"
