@@ -3,8 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from logux_store.testing.client import TestClient
 from logux_store.testing.log import TestLog
 from logux_store.testing.pair import TestPair
+from logux_store.testing.server import TestServer
+from logux_store.testing.server_double import ServerDouble
 from logux_store.testing.time import TestTime
 from logux_store.testing.virtual import VirtualClock, VirtualLoop, run_virtual
 
@@ -13,8 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LogStoreContract",
+    "ServerDouble",
+    "TestClient",
     "TestLog",
     "TestPair",
+    "TestServer",
     "TestTime",
     "VirtualClock",
     "VirtualLoop",

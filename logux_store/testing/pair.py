@@ -32,6 +32,11 @@ class TestPair(LocalPair):
             self.left.on(event, partial(self._heard, "left"))
             self.right.on(event, partial(self._heard, "right"))
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way."""
+        return bool(self._queue)
+
     def clear(self) -> None:
         """Forget the messages so far."""
         self.left_sent.clear()

@@ -15,7 +15,7 @@ class TestTime:
 
     def __init__(self) -> None:
         self.now = 0
-        self._logs = 0
+        self._last = 0
 
     def __call__(self) -> int:
         self.now += 1
@@ -25,5 +25,9 @@ class TestTime:
         """A log on this clock, of the node `test1`, the next one `test2`, unless `node_id` says
         otherwise.
         """
-        self._logs += 1
-        return TestLog(node_id or f"test{self._logs}", store, self)
+        return TestLog(node_id or f"test{self.next_number()}", store, self)
+
+    def next_number(self) -> int:
+        """A number for something that shares this clock: 1, 2, and so on."""
+        self._last += 1
+        return self._last
