@@ -1,27 +1,21 @@
 """The server's end of one client's connection, as a node that gives the client only what is its.
 
 Invariants: nothing leaves through this node but what the server enqueues, or what the log has kept
-for this client; nothing that comes in reaches the log but through the server's queues; nothing is
-told that the log could still forget in a crash: neither actions and answers, nor a number that says
-what was sent.
+for this client; nothing that comes in reaches the log but through the server's queues.
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
-from logux_store.sync import Connection, Message, NodeState, ServerNode
+from logux_store.sync import Connection, NodeState, ServerNode
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient
 
 __all__ = ["FilteredNode"]
-
-WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
-"""What is told of the log. A text is a `sync`."""
 
 
 class FilteredNode(ServerNode):
@@ -50,12 +44,6 @@ class FilteredNode(ServerNode):
         )
         kept = [entry for entry in newer if is_addressed(client, entry[1])]
         return [*reversed(kept), *client.take_answers()]
-
-    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
-        if isinstance(message, str) or message[0] in WHEN_DURABLE:
-            self.log.store.when_durable(partial(super()._transmit, send, message))
-        else:
-            super()._transmit(send, message)
 
     def _set_state(self, state: NodeState) -> None:
         changed = self.state is not state

@@ -19,13 +19,14 @@ base time, and two entries have the same order everywhere.
 
 Invariants: entries leave in the order of the log; `synced` leaves in the order in which the syncs
 came, and only when all that they brought is durable, so `last_received` is what would be true after
-a crash; `last_sent` is what the other side has acknowledged; the state is `synchronized` only when
-nothing is unacknowledged.
+a crash; nothing is told of the log that it could still forget then, neither an entry and its time
+nor a number that says what was sent; `last_sent` is what the other side has acknowledged; the state
+is `synchronized` only when nothing is unacknowledged.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from logux_store.actions import Action
 from logux_store.errors import LoguxError
@@ -35,6 +36,7 @@ from logux_store.meta import Entry, Meta
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Token
 from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
+from logux_store.sync.outgoing import Outgoing, split
 from logux_store.sync.states import NodeState, Phase
 from logux_store.sync.turn import Turn
 
@@ -43,14 +45,8 @@ __all__ = ["BaseNode", "Filter"]
 Filter: TypeAlias = Callable[[Action, Meta], Entry | None]
 """Gives the entry that goes on instead, which may be the same, or None to hold it back."""
 
-MAX_ENTRIES = 1000
-MAX_TEXT = 200_000
-"""What leaves in one `sync` at most: so many entries, so many characters of their actions, but
-always one entry. A server accepts that much.
-"""
-
-Outgoing: TypeAlias = tuple[SharedAction, Meta, int]
-"""An action, its meta, and its `added` in this log."""
+WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
+"""The messages that tell of the log. A text is a `sync`."""
 
 
 class Arrived:
@@ -280,6 +276,20 @@ class BaseNode(Conversation):
         else:
             self._transmit(self._send_text, write_sync(added, entries, *told))
 
+    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
+        if isinstance(message, str) or message[0] in WHEN_DURABLE:
+            leave = partial(self._transmit_on, self._connection_number, send, message)
+            self.log.store.when_durable(leave)
+        else:
+            super()._transmit(send, message)
+
+    def _transmit_on(
+        self, connection: int, send: Callable[[Any], None], message: Message | str
+    ) -> None:
+        # What has waited may be for a connection that has ended.
+        if connection == self._connection_number:
+            super()._transmit(send, message)
+
     def _on_disconnect(self, reason: str = "user") -> None:
         self._connection_number += 1
         self._flushing = False
@@ -384,17 +394,3 @@ class BaseNode(Conversation):
             self.last_sent = added
             if self.keeps_synced:
                 self.log.store.set_last_synced(sent=added)
-
-
-def split(outgoing: list[Outgoing]) -> Iterator[list[Outgoing]]:
-    """Cut what leaves into parts that the other side accepts as one message."""
-    if len(outgoing) == 1:
-        yield outgoing
-        return
-    start = size = 0
-    for place, (action, _, _) in enumerate(outgoing):
-        size += len(action.json)
-        if place > start and (size > MAX_TEXT or place - start == MAX_ENTRIES):
-            yield outgoing[start:place]
-            start, size = place, len(action.json)
-    yield outgoing[start:] if start else outgoing

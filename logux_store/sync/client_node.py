@@ -18,10 +18,11 @@ from collections.abc import Iterable, Iterator
 from logux_store.actions import Action
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
-from logux_store.sync.base_node import BaseNode, Filter, Outgoing
+from logux_store.sync.base_node import BaseNode, Filter
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Token
 from logux_store.sync.messages import Message
+from logux_store.sync.outgoing import Outgoing
 from logux_store.sync.states import Phase
 
 __all__ = ["ClientNode"]

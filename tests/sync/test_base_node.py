@@ -7,7 +7,7 @@ import pytest
 from logux_store.log import MemoryStore
 from logux_store.meta import Meta
 from logux_store.sync import SharedAction
-from logux_store.sync.base_node import MAX_ENTRIES, MAX_TEXT
+from logux_store.sync.outgoing import MAX_ENTRIES, MAX_TEXT
 from logux_store.testing import run_virtual
 from tests.sync.nodes import Asked, Other, Two
 
@@ -305,14 +305,17 @@ def flat(error: BaseException) -> list[BaseException]:
 
 
 class SlowStore(MemoryStore):
-    """A store whose commits the test decides."""
+    """A store that the test commits, once something was added to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.commits: list[Callable[[], None]] = []
 
     def when_durable(self, callback: Callable[[], None]) -> None:
-        self.commits.append(callback)
+        if self.last_added():
+            self.commits.append(callback)
+        else:
+            callback()
 
 
 def slow(other: Other | Asked) -> list[Callable[[], None]]:
@@ -540,3 +543,36 @@ def test_nothing_of_what_came_and_went_is_remembered() -> None:
         assert not node._unacknowledged
         assert not node._outgoing
         assert not node._waiting
+
+
+def test_nothing_is_told_of_the_log_that_it_could_still_forget() -> None:
+    two = Two()
+    store = two.client_log.store = SlowStore()
+    two.connect()
+    two.pair.clear()
+    two.client_log.add(A)
+    two.client._on_quiet()
+    two.pair.deliver()
+    assert (two.pair.left_sent, two.client.state) == ([], "sending")
+    for commit in store.commits:
+        commit()
+    two.pair.deliver()
+    assert names(two.pair.left_sent) == ["sync", "ping"]
+    assert two.client.state == "synchronized"
+
+
+def test_what_became_durable_too_late_is_not_sent_on_the_next_connection() -> None:
+    two = Two()
+    store = two.client_log.store = SlowStore()
+    two.connect()
+    two.client_log.add(A)
+    two.pair.cut()
+    two.serve()
+    two.pair.clear()
+    two.connect()
+    assert len(store.commits) == 2
+    for commit in store.commits:
+        commit()
+    two.pair.deliver()
+    assert names(two.pair.left_sent) == ["connect", "sync"]
+    assert [action["type"] for action in two.server_log.actions()] == ["a"]

@@ -18,7 +18,8 @@ from logux_store.actions import Action
 from logux_store.events import Listener, Unbind
 from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, Message
-from logux_store.sync.base_node import BaseNode, Outgoing
+from logux_store.sync.base_node import BaseNode
+from logux_store.sync.outgoing import Outgoing
 
 __all__ = ["ServerLink", "TabNode"]
 

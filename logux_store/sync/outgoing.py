@@ -1,0 +1,32 @@
+"""What waits in a node to be sent, and how it is cut into messages."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from logux_store.meta import Meta
+from logux_store.sync.messages import SharedAction
+
+__all__ = ["Outgoing", "split"]
+
+MAX_ENTRIES = 1000
+MAX_TEXT = 200_000
+"""What leaves in one `sync` at most: so many entries, so many characters of their actions, but
+always one entry. A server accepts that much.
+"""
+
+Outgoing: TypeAlias = tuple[SharedAction, Meta, int]
+"""An action, its meta, and its `added` in this log."""
+
+
+def split(outgoing: list[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Cut what leaves into parts that the other side accepts as one message."""
+    if len(outgoing) == 1:
+        yield outgoing
+        return
+    start = size = 0
+    for place, (action, _, _) in enumerate(outgoing):
+        size += len(action.json)
+        if place > start and (size > MAX_TEXT or place - start == MAX_ENTRIES):
+            yield outgoing[start:place]
+            start, size = place, len(action.json)
+    yield outgoing[start:] if start else outgoing
