@@ -215,8 +215,10 @@ class World:
             client.go_online()
         deadline = self.loop.time() + PATIENCE
         quiet = 0
+        # Never in step with the signs of life that the programs give.
+        random = Random(f"{self.scenario.seed} rest")
         while quiet < 3:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(random.uniform(0.8, 1.2))
             if self.network.errors:
                 return
             why = next(self.unrest(), None)
