@@ -364,7 +364,8 @@ class Client:
         return action, meta
 
     def _on_receive(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
-        return None if self.log.store.remembers(meta.id) else (action, meta)
+        known = self.log.store.remembers(meta.id) and f" {self.client_id}:" not in meta.id
+        return None if known else (action, meta)
 
     def _check_protocol(self) -> None:
         if (

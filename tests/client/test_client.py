@@ -2,6 +2,7 @@
 needed.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from logux_store import (
     ServerNode,
     UndoError,
 )
-from logux_store.testing import TestLog, TestPair
+from logux_store.client.tabs import MemorySpace
+from logux_store.testing import TestLog, TestPair, run_virtual
 
 Action = dict[str, Any]
 
@@ -200,6 +202,36 @@ def test_an_action_that_was_dropped_is_not_taken_for_new_when_it_comes_again() -
     network.node.enqueue(*entry)
     network.pair.deliver()
     assert added == ["a"]
+
+
+@pytest.mark.parametrize("kind", [Client, CrossTabClient])
+def test_an_own_action_that_was_dropped_is_taken_when_the_server_sends_it_again(
+    kind: type[Client],
+) -> None:
+    # Other tabs, and the next run, know nothing of it.
+    async def test() -> None:
+        pair, log = TestPair(), TestLog("server:x")
+        log.keep_actions()
+        node = ServerNode("server:x", log, pair.right, ping=None, timeout=None)
+        options: dict[str, Any] = {} if kind is Client else {"space": lambda _: MemorySpace()}
+        client = kind(server=pair.left, subprotocol=1, user_id="10", **options)
+        client.start()
+        await client.wait_for("synchronized")
+        heard: list[str] = []
+        client.type("name", lambda action, meta: heard.append(meta.id))
+        outcome = client.sync({"type": "name"}, reasons=[])
+        await asyncio.sleep(1)
+        log.add({"type": "logux/processed", "id": outcome.id})
+        await outcome
+        assert client.log.by_id(outcome.id) is None
+        entry = log.by_id(outcome.id)
+        assert entry is not None
+        node.enqueue(*entry)
+        await asyncio.sleep(1)
+        assert heard == [outcome.id] * 2
+        await client.destroy()
+
+    run_virtual(test())
 
 
 def test_subscriptions_come_back_after_a_reconnection() -> None:
