@@ -9,6 +9,7 @@ import pytest
 
 from logux_store import (
     Client,
+    CrossTabClient,
     DangerousProtocolError,
     LocalPair,
     LoguxError,
