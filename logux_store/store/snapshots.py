@@ -169,15 +169,18 @@ class Snapshots:
         self._fold()
         self._shared.replace_reducer(reducer)
 
-    def advance(self, timeline: Timeline, save: bool) -> None:
-        """Let the timeline forget, when it is time to, and save a snapshot then, with `save`."""
+    def advance(self, timeline: Timeline, least: int | None = None) -> None:
+        """Let the timeline forget, when it is time to, and save a snapshot then; `least` is how
+        many forgotten actions are worth that, instead of `history`.
+        """
+        worth = self._history if least is None else least
         old = timeline.oldest(len(timeline) - self._history)
         settled = [*takewhile(lambda id: not self._is_pending(id), (id for _, id, _ in old))]
-        if len(settled) >= self._history:
+        if len(settled) >= worth:
             for id in settled:
                 timeline.release(id)
         self._fold()
-        if save and self._new >= self._history:
+        if self._new >= worth:
             self._save(timeline)
 
     def limits(self, last: int) -> dict[str, Any] | None:

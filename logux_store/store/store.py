@@ -20,6 +20,7 @@ from logux_store.events import Emitter, Listener, Unbind, raise_all
 from logux_store.ids import OrderKey
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
+from logux_store.store.changes import Changes
 from logux_store.store.dispatch import Dispatch
 from logux_store.store.purity import checked
 from logux_store.store.reducers import Reducer, as_reducer
@@ -49,21 +50,6 @@ class Initialized(Generic[T]):
     def __await__(self) -> Generator[None, None, T]:
         return self._value
         yield  # makes this a generator, which `await` asks for
-
-
-class _Changes:
-    """What the log did since the timeline last heard of it."""
-
-    __slots__ = ("announced", "forgotten", "inserted", "moved", "released", "undone")
-
-    def __init__(self) -> None:
-        self.inserted: list[Entry] = []
-        self.undone: list[str] = []
-        self.moved: list[Meta] = []
-        self.released: list[str] = []
-        # Undos that the log has dropped.
-        self.forgotten: list[str] = []
-        self.announced: list[Entry] = []
 
 
 class Store(Generic[S]):
@@ -105,7 +91,7 @@ class Store(Generic[S]):
                 self.log, snapshot, reasonless_history, encode_state, decode_state
             )
         self._timeline: Timeline
-        self._changes = _Changes()
+        self._changes = Changes()
         self._open(None if self._snapshots is None else self._snapshots.load())
         if self._snapshots is not None:
             # Rather now than when it is to be saved for the first time.
@@ -120,6 +106,7 @@ class Store(Generic[S]):
         log.on("clean", self._on_clean)
         log.on("batch", self._flush)
         log.on("store", self._on_store)
+        client.on("role", self._on_role)
 
     # What users see.
 
@@ -250,12 +237,8 @@ class Store(Generic[S]):
             # Raised when the action was added; it must not keep the program from starting.
             logger.error("A reducer raised at actions that the log holds", exc_info=error)
         loading = False
-        self._advance()
-
-    def _advance(self) -> None:
-        if self._snapshots is not None:
-            # Of several tabs the leader alone has the log that lasts.
-            self._snapshots.advance(self._timeline, save=self.client.role == "leader")
+        if snapshots is not None:
+            snapshots.advance(timeline)
 
     def _before_add(self, action: Action, meta: Meta) -> None:
         if self._timeline.reducing:
@@ -312,20 +295,29 @@ class Store(Generic[S]):
     def _on_store(self) -> None:
         self._stale = True
 
+    def _on_role(self) -> None:
+        # The former leader may have let the log drop what is in no snapshot of this tab.
+        if self._snapshots is not None and self.client.role == "leader":
+            self._snapshots.advance(self._timeline, least=1)
+
     def _is_visible(self, meta: Meta) -> bool:
         return meta.tab is None or meta.tab == self.client.tab_id
 
     def _limit_history(self) -> None:
-        self._advance()
+        snapshots = self._snapshots
+        if snapshots is not None:
+            snapshots.advance(self._timeline)
         last = self.log.store.last_added() - self._history
         if last <= 0:
             return
-        limits: dict[str, Any] | None = {"max_added": last}
-        if self._snapshots is not None:
-            limits = self._snapshots.limits(last)
-        if limits is not None:
-            self.log.remove_reason(TIME_TRAVEL, **limits)
         self.log.remove_reason(self._tab_reason, max_added=last)
+        if snapshots is None:
+            self.log.remove_reason(TIME_TRAVEL, max_added=last)
+        elif self.client.role == "leader":
+            # Of several tabs the leader has the log that lasts, and it says what is dropped.
+            limits = snapshots.limits(last)
+            if limits is not None:
+                self.log.remove_reason(TIME_TRAVEL, **limits)
 
     def _changed(self, action: Action, meta: Meta) -> None:
         self._changes.announced.append((action, meta))
@@ -342,7 +334,7 @@ class Store(Generic[S]):
                 self._additions = 0
                 self._limit_history()
 
-    def _apply(self, changes: _Changes) -> None:
+    def _apply(self, changes: Changes) -> None:
         old = self.state
         failed: Exception | None = None
         try:
@@ -350,7 +342,7 @@ class Store(Generic[S]):
         except Exception as error:  # noqa: BLE001 - raised below, when the listeners know the state
             failed = error
         # Only now: when a slow reducer was interrupted, the changes wait for the next occasion.
-        self._changes = _Changes()
+        self._changes = Changes()
         if changes.announced:
             try:
                 self._announce(old, changes.announced)
@@ -361,7 +353,7 @@ class Store(Generic[S]):
         if failed is not None:
             raise failed
 
-    def _update(self, changes: _Changes) -> None:
+    def _update(self, changes: Changes) -> None:
         if self._stale and self._snapshots is not None:
             self._stale = False
             snapshot = self._snapshots.load()

@@ -196,8 +196,8 @@ class Following:
             case ["log", [*entries], [*unsent]]:
                 self._unsent += unsent
                 return partial(self._copy_entries, [("add", *read_entry(e)) for e in entries])
-            case ["joined", int() as position, int() as added]:
-                return partial(self._join, position, added)
+            case ["joined", int() as position, int() as added, dict() as values]:
+                return partial(self._join, position, added, values)
             case ["refused", version]:
                 return partial(self._refused, version)
         raise ValueError(f"another tab sent what tabs do not say: {message!r:.300}")
@@ -237,9 +237,11 @@ class Following:
                     self._passing.append(op)
             self._copy.apply(op)
 
-    def _join(self, position: int, added: int) -> None:
+    def _join(self, position: int, added: int, values: dict[str, Any]) -> None:
         tab, journal, welcome = self.tab, self.tab.journal, self._welcome
         assert welcome is not None
+        for name, value in values.items():
+            self._copy.store.set_value(name, value)
         if welcome["offset"] is not None:
             pending = {op[2].id for op in journal.pending.values() if op[0] == "add"}
             own = [id for id in tab.node.unsent if id in pending or journal.epoch is None]

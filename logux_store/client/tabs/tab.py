@@ -245,6 +245,7 @@ class Tab:
             )
             # What an earlier run has left was perhaps sent by it.
             self.node.mark_sent(set(self.node.unsent) - set(before))
+            self.node.restore_offset(before)
             self.store.when_durable(partial(self._all_shared, part))
         self.node.read_store()
         self._change_role("leader")

@@ -147,6 +147,7 @@ class TabLog(Log):
         self.arriving |= ids
         try:
             with self.batch():
+                self._events.emit("store")
                 for old_key, (action, meta) in moved:
                     self._events.emit("move", action, meta, old_key)
                 self._emit_all([("add", *entry) for entry in added])

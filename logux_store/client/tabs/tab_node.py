@@ -48,6 +48,14 @@ class TabNode(ClientNode):
         self.last_sent, self.last_received = synced.sent, synced.received
         self._last_added = self.log.store.last_added()
 
+    def restore_offset(self, ids: Iterable[str]) -> None:
+        """As long as nobody has measured the offset, use the one that the store has, from an
+        earlier run; for these actions too, which were never sent.
+        """
+        offset = self.log.store.value("offset")
+        if self.offset is None and offset is not None:
+            self.adopt_offset(offset, ids)
+
     @property
     def unsent(self) -> list[str]:
         """Ids of the client's actions that no node of it has sent, as far as is known."""

@@ -1,0 +1,20 @@
+"""What waits for the timeline while the log is in a batch."""
+
+from logux_store.meta import Entry, Meta
+
+__all__ = ["Changes"]
+
+
+class Changes:
+    """What the log did since the timeline last heard of it."""
+
+    __slots__ = ("announced", "forgotten", "inserted", "moved", "released", "undone")
+
+    def __init__(self) -> None:
+        self.inserted: list[Entry] = []
+        self.undone: list[str] = []
+        self.moved: list[Meta] = []
+        self.released: list[str] = []
+        # Undos that the log has dropped.
+        self.forgotten: list[str] = []
+        self.announced: list[Entry] = []

@@ -1,0 +1,213 @@
+"""Tabs that share an SQLite log: one has it open, and with it goes the state that was saved."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+from logux_adapters.sqlite import SQLiteStore
+
+from logux_store import CrossTabClient, Store, create_store_creator
+from logux_store.testing import run_virtual
+from tests.client.crew import START, Crew, reducer, role
+
+
+def virtual(test: Callable[[Crew, Path], Awaitable[None]]) -> Callable[[Path], None]:
+    """The test in virtual time, with a crew."""
+
+    async def run(path: Path) -> None:
+        crew = Crew()
+        try:
+            await test(crew, path)
+        finally:
+            await crew.end()
+
+    @wraps(test)
+    def synchronous(tmp_path: Path) -> None:
+        run_virtual(run(tmp_path / "log.sqlite3"))
+
+    del synchronous.__wrapped__
+    return synchronous
+
+
+def store_of(tab: CrossTabClient, **options: Any) -> Store[Any]:
+    return create_store_creator(tab, **{"snapshot": "1", "reasonless_history": 30, **options})(
+        reducer
+    )
+
+
+def make(value: Any) -> dict[str, Any]:
+    return {"type": "set", "value": value}
+
+
+def drop(crew: Crew, tab: CrossTabClient) -> CrossTabClient:
+    """Let only history keep the actions of a tab."""
+
+    def forget(action: dict[str, Any], meta: Any) -> None:
+        meta.reasons = [reason for reason in meta.reasons if reason != "kept"]
+
+    tab.on("preadd", forget)
+    return tab
+
+
+@virtual
+async def test_the_next_leader_goes_on_with_what_the_killed_one_had_committed(
+    crew: Crew, path: Path
+) -> None:
+    tabs = await crew.started(3, store=None)
+    for tab in tabs:
+        await tab.destroy()
+    tabs = [crew.tab(store=SQLiteStore(path)) for _ in range(3)]
+    stores = [store_of(tab, snapshot=None) for tab in tabs]
+    for tab in tabs:
+        tab.start()
+        await tab.wait_for("synchronized")
+    await asyncio.gather(*(tab.sync(make(n)) for n, tab in enumerate(tabs)))
+    crew.kill(tabs[0])
+    await asyncio.gather(*(tab.sync(make(n)) for n, tab in enumerate(tabs[1:], 3)))
+    await asyncio.sleep(1)
+    crew.kill(tabs[1])
+    await tabs[2].sync(make(5))
+    await asyncio.sleep(1)
+    assert sorted(stores[2].state) == [0, 1, 2, 3, 4, 5]
+    assert sorted(crew.processed) == [0, 1, 2, 3, 4, 5]
+    await tabs[2].destroy()
+    with SQLiteStore(path) as log:
+        kept = [a["value"] for a, _ in log.entries() if a["type"] == "set"]
+    assert sorted(kept) == [0, 1, 2, 3, 4, 5]
+
+
+@virtual
+async def test_a_leader_that_was_replaced_while_it_hung_hands_over_what_it_had_not_committed(
+    crew: Crew, path: Path
+) -> None:
+    tabs = [crew.tab(store=SQLiteStore(path), tab_timeout=2.0) for _ in range(2)]
+    stores = [store_of(tab, snapshot=None) for tab in tabs]
+    for tab in tabs:
+        tab.start()
+        await tab.wait_for("synchronized")
+    await tabs[0].sync(make(1))
+    rogue = crew.space("10")
+    rogue.claim(hung=rogue.term())
+    rogue.resign()
+    late = tabs[0].sync(make(2))
+    await role(tabs[0], "candidate")
+    await late
+    await tabs[1].sync(make(3))
+    await asyncio.sleep(5)
+    assert stores[0].state == stores[1].state == [1, 2, 3]
+    assert crew.processed == [1, 2, 3]
+    assert {tab.role for tab in tabs} == {"leader", "follower"}
+
+
+@virtual
+async def test_what_history_has_dropped_is_in_the_state_of_the_next_run(
+    crew: Crew, path: Path
+) -> None:
+    for run in range(3):
+        tab = drop(crew, crew.tab(store=SQLiteStore(path)))
+        store = store_of(tab)
+        tab.start(connect=False)
+        assert store.state == [*range(200 * run)]
+        for n in range(200):
+            store.dispatch.cross_tab(make(200 * run + n))
+        assert store.state == [*range(200 * run + 200)]
+        await asyncio.sleep(1)
+        assert len([*tab.log.entries()]) <= 120
+        await tab.destroy()
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_tab_that_joins_has_the_state_that_the_log_alone_would_not_give(
+    tmp_path: Path, persistent: bool
+) -> None:
+    async def test() -> None:
+        crew = Crew()
+        path = tmp_path / "log.sqlite3"
+
+        def new() -> tuple[CrossTabClient, Store[Any]]:
+            tab = drop(crew, crew.tab(store=SQLiteStore(path) if persistent else None))
+            return tab, store_of(tab)
+
+        tabs = []
+        count = 0
+        for run in range(4):
+            tab, store = new()
+            tabs.append((tab, store))
+            tab.start(connect=False)
+            await role(tab, "follower" if run else "leader")
+            await asyncio.sleep(1)
+            assert store.state == [*range(count)]
+            # Those that come from a follower are as good as the leader's.
+            for writer in (tabs[0][1], store):
+                for _ in range(110):
+                    writer.dispatch.cross_tab(make(count))
+                    count += 1
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(1)
+            assert [s.state == [*range(count)] for _, s in tabs] == [True] * len(tabs)
+            assert len([*tabs[0][0].log.entries()]) <= 120
+            if run:
+                leader, _ = tabs.pop(0)
+                crew.kill(leader) if run % 2 else await leader.destroy()
+                await role(tabs[0][0], "leader")
+        await crew.end()
+
+    run_virtual(test())
+
+
+@virtual
+async def test_a_follower_lets_nothing_be_dropped_that_the_leader_has_not_saved(
+    crew: Crew, path: Path
+) -> None:
+    leader = drop(crew, crew.tab(store=SQLiteStore(path)))
+    leader.start(connect=False)
+    follower = drop(crew, crew.tab(store=SQLiteStore(path)))
+    store = store_of(follower)
+    follower.start(connect=False)
+    await role(follower, "follower")
+    for n in range(300):
+        store.dispatch.cross_tab(make(n))
+    await asyncio.sleep(1)
+    assert len([*leader.log.entries()]) == 300
+    await leader.destroy()
+    await role(follower, "leader")
+    for n in range(300, 330):
+        store.dispatch.cross_tab(make(n))
+    await asyncio.sleep(1)
+    assert len([*follower.log.entries()]) <= 120
+    await follower.destroy()
+    tab = crew.tab(store=SQLiteStore(path))
+    again = store_of(tab)
+    tab.start(connect=False)
+    assert again.state == [*range(330)]
+
+
+@virtual
+async def test_the_offset_of_an_earlier_run_is_used_before_the_first_connection(
+    crew: Crew, path: Path
+) -> None:
+    def ahead() -> int:
+        return START + 5000 + round(asyncio.get_running_loop().time() * 1000)
+
+    first = crew.tab(store=SQLiteStore(path), clock=ahead)
+    first.start()
+    await first.sync(make(1))
+    measured = first.log.offset
+    assert abs(measured - 5000) < 50
+    await first.destroy()
+    tabs = [crew.tab(store=SQLiteStore(path), clock=ahead) for _ in range(2)]
+    tabs[0].sync(make("before"))
+    for tab in tabs:
+        tab.start(connect=False)
+    tabs[0].sync(make("after"))
+    await role(tabs[1], "follower")
+    tabs[1].sync(make("follower"))
+    await asyncio.sleep(1)
+    now = START + round(asyncio.get_running_loop().time() * 1000)
+    for tab in tabs:
+        assert tab.log.offset == measured
+        assert len([*tab.log.entries()]) == 4
+        assert all(meta.time <= now for _, meta in tab.log.entries())
