@@ -1,0 +1,96 @@
+"""What a leader does with what a follower says, word for word."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from logux_store import CrossTabClient, ServerNode
+from logux_store.actions import to_json
+from logux_store.client.tabs import MemorySpace
+from logux_store.testing import TestLog, TestPair, run_virtual
+
+NOW, AHEAD = 1_000_000, 5000
+
+
+class Talk:
+    """A leader whose clock is ahead, with a server that it is not connected to, and the channel of
+    a follower whose words are the test's.
+    """
+
+    def __init__(self) -> None:
+        self.pair = TestPair()
+        self.server = TestLog("server:x", None, lambda: NOW)
+        self.node = ServerNode("server:x", self.server, self.pair.right, ping=None, timeout=None)
+        space = MemorySpace()
+        self.leader = CrossTabClient(
+            server=self.pair.left,
+            subprotocol=1,
+            user_id="10",
+            clock=lambda: NOW + AHEAD,
+            space=lambda _: space,
+        )
+        self.space = MemorySpace(space)
+        self.node_id = f"{self.leader.client_id}:follower"
+        self.seq = 0
+
+    async def __aenter__(self) -> "Talk":
+        self.leader.start(connect=False)
+        self.space.enter("follower")
+        self.channel = await self.space.connect(1)
+        self.channel.start()
+        hello = {
+            "version": 1,
+            "tab_id": "follower",
+            "node_id": self.node_id,
+            "subprotocol": 1,
+            "epoch": None,
+            "position": 0,
+        }
+        self.say("hello", hello)
+        await asyncio.sleep(0.1)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.channel.close()
+        await self.leader.destroy()
+
+    def say(self, *message: Any) -> None:
+        self.channel.send(to_json([*message]))
+
+    async def add(self, *offset: int, **keys: Any) -> str:
+        """Hand over an action; returns its id."""
+        self.seq += 1
+        id = f"{NOW + AHEAD + self.seq} {self.node_id} 0"
+        meta = {"id": id, "time": NOW + AHEAD + self.seq, "added": 0, "reasons": ["r"], **keys}
+        self.say("ops", [[self.seq, ["add", {"type": "a"}, meta], *offset]])
+        await asyncio.sleep(0.1)
+        return id
+
+    async def connect(self) -> None:
+        self.leader.start()
+        await self.leader.wait_for("synchronized")
+
+    def time(self, id: str) -> int:
+        entry = self.leader.log.by_id(id)
+        assert entry is not None
+        return entry[1].time
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_what_a_former_leader_may_have_sent_keeps_its_time(connected: bool) -> None:
+    async def test() -> None:
+        async with Talk() as talk:
+            if connected:
+                await talk.connect()
+            # Of the first the follower knows that nobody has sent it, and by which offset it has
+            # its time.
+            unsent = await talk.add(0, sync=True)
+            sent = await talk.add(sync=True)
+            if not connected:
+                await talk.connect()
+            assert talk.leader.log.offset == AHEAD
+            assert talk.time(unsent) == NOW + 1
+            assert talk.time(sent) == NOW + AHEAD + 2
+
+    run_virtual(test())
