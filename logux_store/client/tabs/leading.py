@@ -21,7 +21,7 @@ changes between the pieces; once all that it got is durable, it is told that it 
 | ------------------------------- | ------------------------------------------------------------- |
 | `["welcome", {…}]`              | what the follower needs to know before the log comes          |
 | `["log", [entry], [id]]`        | a piece of the log; the ids that were never sent              |
-| `["joined", position, added]`   | that was all of it                                            |
+| `["joined", position, added, {…}]` | that was all of it, and the values that are kept with it   |
 | `["ops", position, [op]]`       | published changes; `position` is the number of the last       |
 | `["state", state]` and others   | what concerns the connection to the server                    |
 
@@ -52,6 +52,14 @@ __all__ = ["VERSION", "Leading", "error_message"]
 
 VERSION = 1
 """Of what tabs say to each other; tabs of different versions do not understand each other."""
+
+SHARED_VALUES = ("snapshot", "late")
+"""The values kept with the log that a follower gets with it: what the application's store has
+saved of the state, without which the log may not be enough to make it.
+"""
+
+SILENCE = 10
+"""How many timeouts long a follower may be silent: one that is busy does no harm."""
 
 PIECE = 500
 """How many entries of the log are sent in one turn of the loop."""
@@ -291,7 +299,10 @@ class Leading:
             self.flush()
             journal = self.tab.journal
             member.joined = True
-            member.channel.send(to_json(["joined", journal.position, journal.added]))
+            store = self.tab.log.store
+            # Only now: what they say of the log holds for the log as it has become meanwhile.
+            values = {name: store.value(name) for name in SHARED_VALUES}
+            member.channel.send(to_json(["joined", journal.position, journal.added, values]))
             self.tab.member_joined(member.node_id)
 
     # What followers change.
