@@ -15,7 +15,7 @@ bounded by the server's limit `waiting`, in bytes.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -179,17 +179,18 @@ class ASGIConnection:
 
     def send(self, message: list[Any]) -> None:
         """Queue a message; a client that does not read is disconnected."""
-        self.send_text(encode(message))
+        self.send_texts((encode(message),))
 
-    def send_text(self, text: str) -> None:
-        """Queue a message that is written already."""
-        if not self.connected:
-            return
-        self._waiting += len(text)
-        if self._waiting > self._max_waiting:
-            self.disconnect("slow")
-        else:
-            self._outgoing.put_nowait(text)
+    def send_texts(self, texts: Sequence[str]) -> None:
+        """Queue messages that are written already."""
+        for text in texts:
+            if not self.connected:
+                return
+            self._waiting += len(text)
+            if self._waiting > self._max_waiting:
+                self.disconnect("slow")
+            else:
+                self._outgoing.put_nowait(text)
 
     def disconnect(self, reason: str = "user") -> None:
         """Close the connection once what was queued is sent, or at once if nothing is read."""

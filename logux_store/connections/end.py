@@ -10,7 +10,7 @@ Invariant: there is one current link at most, and only that is heard.
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from logux_store.errors import LoguxError
@@ -43,8 +43,8 @@ MAX_WAITING = 4_000_000
 class Link(Protocol):
     """An open WebSocket, as a transport gives it."""
 
-    def write(self, text: str) -> None:
-        """Send a text message; nothing is sent any more once the link is closing."""
+    def write(self, texts: Sequence[str]) -> None:
+        """Send text messages; nothing is sent any more once the link is closing."""
         ...
 
     def close(self, code: int = 1000) -> None:
@@ -83,12 +83,12 @@ class WebSocketEnd:
 
     def send(self, message: Message) -> None:
         if self._link is not None:
-            self._link.write(encode(message))
+            self._link.write((encode(message),))
 
-    def send_text(self, text: str) -> None:
-        """Send a message that is written already."""
+    def send_texts(self, texts: Sequence[str]) -> None:
+        """Send messages that are written already."""
         if self._link is not None:
-            self._link.write(text)
+            self._link.write(texts)
 
     def disconnect(self, reason: str = "user") -> None:
         link = self._link

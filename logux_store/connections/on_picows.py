@@ -6,7 +6,7 @@ Invariant: a message that comes in several frames is put together here, and boun
 import asyncio
 import logging
 import ssl as tls
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from picows import (
@@ -108,8 +108,9 @@ class Listener(WSListener):
 
     # What the end asks for.
 
-    def write(self, text: str) -> None:
-        self._transport.send(TEXT, text)
+    def write(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self._transport.send(TEXT, text)
 
     def close(self, code: int = 1000) -> None:
         transport = self._transport

@@ -14,7 +14,7 @@ where the next begins.
 import asyncio
 import logging
 import ssl as tls
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from websockets.asyncio.client import connect
@@ -86,8 +86,9 @@ class ClientSocket:
         self._socket = socket
         self._goodbye: asyncio.Task[None] | None = None
 
-    def write(self, text: str) -> None:
-        broadcast((self._socket,), text)
+    def write(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            broadcast((self._socket,), text)
         if self._socket.transport.get_write_buffer_size() > self._end.max_waiting:
             self._end.overflow(self)
 
@@ -143,18 +144,22 @@ class ServerSocket(asyncio.Protocol):
 
     # What the end asks for.
 
-    def write(self, text: str) -> None:
+    def write(self, texts: Sequence[str]) -> None:
         if self._closing:
             return
-        data = text.encode()
-        size = len(data)
-        if size < 126:
-            header = SHORT[size]
-        elif size < 65536:
-            header = b"\x81\x7e" + size.to_bytes(2)
-        else:
-            header = b"\x81\x7f" + size.to_bytes(8)
-        self._transport.write(header + data)
+        frames: list[bytes] = []
+        for text in texts:
+            data = text.encode()
+            size = len(data)
+            if size < 126:
+                frames.append(SHORT[size])
+            elif size < 65536:
+                frames.append(b"\x81\x7e" + size.to_bytes(2))
+            else:
+                frames.append(b"\x81\x7f" + size.to_bytes(8))
+            frames.append(data)
+        # One call of the system for all of them, at 5 µs each.
+        self._transport.write(b"".join(frames))
 
     def close(self, code: int = 1000) -> None:
         if not self._closing:

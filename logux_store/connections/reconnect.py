@@ -7,7 +7,7 @@ one timer at most is running, and only while disconnected.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from logux_store.events import Listener, Unbind
 from logux_store.sync.connection import Connection
@@ -89,9 +89,9 @@ class Reconnect:
         self.connection.send(message)
 
     @property
-    def send_text(self) -> Callable[[str], None] | None:
-        """What the connection has, if it has it, to send a message that is written already."""
-        return getattr(self.connection, "send_text", None)
+    def send_texts(self) -> Callable[[Sequence[str]], None] | None:
+        """What the connection has, if it has it, to send messages that are written already."""
+        return getattr(self.connection, "send_texts", None)
 
     def connect(self) -> None:
         self._stop_timer()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
 from logux_store.sync import Connection, NodeState, ServerNode
+from logux_store.sync.base_node import Arrived
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient
@@ -54,11 +55,16 @@ class FilteredNode(ServerNode):
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""
+        self.client.server.incoming.receive(self.client, entries, acknowledge)
 
-        def acknowledge_last() -> None:
-            # What answers it leaves before: if that gets lost, so does the acknowledgement, and
-            # the client asks again.
-            self.flush()
-            acknowledge()
+    def _acknowledge(self, arrived: Arrived) -> None:
+        # At the end of the turn, after what answers it: if that gets lost, so does the
+        # acknowledgement, and the client asks again. And many leave together.
+        arrived.durable = True
+        self._flush_later()
 
-        self.client.server.incoming.receive(self.client, entries, acknowledge_last)
+    def flush(self) -> None:
+        """Send what was enqueued, then what acknowledges what came."""
+        super().flush()
+        if self._arrived:
+            self._send_acknowledgements()

@@ -24,7 +24,7 @@ nor a number that says what was sent; `last_sent` is what the other side has ack
 is `synchronized` only when nothing is unacknowledged.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
@@ -34,7 +34,7 @@ from logux_store.events import raise_all
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
 from logux_store.sync.connection import Connection
-from logux_store.sync.conversation import Auth, Conversation, Token
+from logux_store.sync.conversation import Auth, Conversation, Texts, Token
 from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
 from logux_store.sync.outgoing import Outgoing, split
 from logux_store.sync.states import NodeState, Phase
@@ -44,6 +44,8 @@ __all__ = ["BaseNode", "Filter"]
 
 Filter: TypeAlias = Callable[[Action, Meta], Entry | None]
 """Gives the entry that goes on instead, which may be the same, or None to hold it back."""
+
+SendTexts: TypeAlias = Callable[[Sequence[str]], None]
 
 WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
 """The messages that tell of the log. A text is a `sync`."""
@@ -83,7 +85,7 @@ class BaseNode(Conversation):
         "_last_added",
         "_outgoing",
         "_received",
-        "_send_text",
+        "_send_texts",
         "_sync_added",
         "_turn",
         "_unacknowledged",
@@ -135,7 +137,7 @@ class BaseNode(Conversation):
         self._turn = Turn() if turn is None else turn
         # Whether the turn knows of this node.
         self._flushing = False
-        self._send_text: Callable[[str], None] | None = getattr(connection, "send_text", None)
+        self._send_texts: SendTexts | None = getattr(connection, "send_texts", None)
         # The `added` of each sync that left and has no answer yet. Lists, because there are few:
         # an empty deque takes ten times as much.
         self._unacknowledged: list[int] = []
@@ -158,12 +160,7 @@ class BaseNode(Conversation):
         """
         if self._phase is not Phase.OPEN or not self._put(action, meta):
             return
-        if not self._flushing:
-            if not self._turn.add(self):
-                self.flush()
-                return
-            self._flushing = True
-        if self.state is not NodeState.SENDING:
+        if self._flush_later() and self.state is not NodeState.SENDING:
             self._set_state(NodeState.SENDING)
 
     def destroy(self) -> None:
@@ -246,6 +243,15 @@ class BaseNode(Conversation):
         super()._open(synced)
         raise_all(errors)
 
+    def _flush_later(self) -> bool:
+        """Flush at the end of the turn; or, with no loop running, now, and then give False."""
+        if not self._flushing:
+            if not self._turn.add(self):
+                self.flush()
+                return False
+            self._flushing = True
+        return True
+
     def flush(self) -> None:
         """Send what was enqueued now, instead of at the end of the turn."""
         self._flushing = False
@@ -271,20 +277,20 @@ class BaseNode(Conversation):
         self._deadlines.start()
         entries = [(action, meta) for action, meta, _ in part]
         told = (self.base_time, self.local_node_id, self.subprotocol)
-        if self._send_text is None:
+        if self._send_texts is None:
             self._send(pack_sync(added, entries, *told))
         else:
-            self._transmit(self._send_text, write_sync(added, entries, *told))
+            self._transmit(self._send_texts, (write_sync(added, entries, *told),))
 
-    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
-        if isinstance(message, str) or message[0] in WHEN_DURABLE:
+    def _transmit(self, send: Callable[[Any], None], message: Message | Texts) -> None:
+        if isinstance(message, tuple) or message[0] in WHEN_DURABLE:
             leave = partial(self._transmit_on, self._connection_number, send, message)
             self.log.store.when_durable(leave)
         else:
             super()._transmit(send, message)
 
     def _transmit_on(
-        self, connection: int, send: Callable[[Any], None], message: Message | str
+        self, connection: int, send: Callable[[Any], None], message: Message | Texts
     ) -> None:
         # What has waited may be for a connection that has ended.
         if connection == self._connection_number:
@@ -357,12 +363,22 @@ class BaseNode(Conversation):
 
     def _acknowledge(self, arrived: Arrived) -> None:
         arrived.durable = True
+        self._send_acknowledgements()
+
+    def _send_acknowledgements(self) -> None:
+        numbers: list[int] = []
         while self._arrived and self._arrived[0].durable:
             first = self._arrived.pop(0)
             self._set_last_received(first.added)
             # The number of an ended connection means nothing to the next one.
             if first.connection == self._connection_number:
-                self._send(["synced", first.added])
+                numbers.append(first.added)
+        if self._send_texts is None:
+            for number in numbers:
+                self._send(["synced", number])
+        elif numbers:
+            texts = tuple([f'["synced",{number}]' for number in numbers])
+            super()._transmit(self._send_texts, texts)
 
     def _receive_synced(self, added: int) -> None:
         awaited = self._unacknowledged

@@ -4,8 +4,8 @@ Events: `connecting` (), `connect` (), `message` (message), `error` (exception),
 (reason). Text that came in and is no message is the event `error` with a `wrong-format`
 LoguxError.
 
-A connection may also have `send_text(text: str)`, which sends a message that is JSON already. A
-node that finds it writes its syncs itself, which is several times as fast.
+A connection may also have `send_texts(texts: Sequence[str])`, which sends messages that are JSON
+already. A node that finds it writes its syncs itself, which is several times as fast.
 
 Invariants: messages arrive in the order in which they were sent, each once, or the connection ends;
 between a `connect` and its `disconnect` `connected` is true; after `disconnect` nothing of that

@@ -53,6 +53,8 @@ Auth: TypeAlias = Callable[[str, str | None, dict[str, Any]], bool | Awaitable[b
 LoguxError to say more than `wrong-credentials`.
 """
 
+Texts: TypeAlias = tuple[str, ...]
+
 EVENTS = ("state", "connect", "error", "client_error", "debug", "headers")
 NEVER_RAISED = frozenset({"wrong-protocol", "wrong-subprotocol", "timeout"})
 BEFORE_OPEN = frozenset({"connect", "connected", "error", "debug", "headers"})
@@ -387,8 +389,8 @@ class Conversation:
     def _send(self, message: Message) -> None:
         self._transmit(self.connection.send, message)
 
-    def _transmit(self, send: Callable[[Any], None], message: Message | str) -> None:
-        """Give the connection a message, or its text."""
+    def _transmit(self, send: Callable[[Any], None], message: Message | Texts) -> None:
+        """Give the connection a message, or several that are written already."""
         if self._phase is Phase.CLOSED:
             return
         self._idle.touch()
