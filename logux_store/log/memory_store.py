@@ -55,7 +55,7 @@ class MemoryStore:
         # The lists are emptied, not replaced: somebody may be iterating over them.
         for entries in (self._created, *self._index_created.values()):
             entries.clear()
-        for added in (self._added, *self._index_added.values()):
+        for added in (self._added, *self._index_added.values(), *self._reasons.values()):
             added.clear()
         for groups in (self._by_id, self._index_created, self._index_added, self._reasons):
             groups.clear()
@@ -174,6 +174,10 @@ class MemoryStore:
         if entries is None:
             return iter(())
         return entries.descending() if newest_first else entries.ascending()
+
+    def entries_with_reason(self, reason: str) -> Iterator[Entry]:
+        entries = self._reasons.get(reason)
+        return iter(()) if entries is None else entries.ascending()
 
     def last_added(self) -> int:
         return self._last_added

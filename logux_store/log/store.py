@@ -99,6 +99,12 @@ class LogStore(Protocol):
         """
         ...
 
+    def entries_with_reason(self, reason: str) -> Iterator[Entry]:
+        """Iterate over the entries that have this reason, in the order in which they were added, as
+        `entries` does: lazily, while the store may change.
+        """
+        ...
+
     def last_added(self) -> int:
         """The largest `added` ever given; 0 for a new store."""
         ...

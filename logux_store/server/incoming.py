@@ -82,8 +82,8 @@ class Incoming:
         """Process what was accepted before a restart and never finished."""
         server = self._server
         queues: dict[ClientQueue, str] = {}
-        for action, meta in [*server.log.entries("added")]:
-            if PROCESSING in meta.reasons and meta.status == "waiting":
+        for action, meta in server.log.store.entries_with_reason(PROCESSING):
+            if meta.status == "waiting":
                 client_id = parse_id(meta.id).client_id
                 callbacks = server.types.find(action["type"])
                 name = "main" if callbacks is None else callbacks.queue

@@ -88,6 +88,20 @@ class LogStoreContract:
         same(list(store.entries(index="z")), [])
         self.discard(store)
 
+    def test_entries_are_found_by_a_reason(self) -> None:
+        store = self.make_store()
+        for id, reasons in (("3 a 0", ["r"]), ("1 a 0", ["r", "s"]), ("2 a 0", ["s"])):
+            store.add({"type": "t"}, Meta(id, 1, reasons))
+        same([meta.id for _, meta in store.entries_with_reason("r")], ["3 a 0", "1 a 0"])
+        same([meta.id for _, meta in store.entries_with_reason("s")], ["1 a 0", "2 a 0"])
+        same(list(store.entries_with_reason("no")), [])
+        seen = []
+        for _, meta in store.entries_with_reason("s"):
+            seen.append(meta.id)
+            store.remove_reason("s")
+        same(seen, ["1 a 0"])
+        self.discard(store)
+
     def test_an_unknown_order_is_refused(self) -> None:
         store = self.make_store()
         expect_error(ValueError, lambda: list(store.entries("oldest")))  # type: ignore[arg-type]

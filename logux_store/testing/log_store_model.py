@@ -17,6 +17,7 @@ __all__ = ["ORDERS", "StoreMachine", "expect_entries", "same"]
 
 ORDERS: tuple[Order, Order] = ("created", "added")
 INDEXES = ("x", "y")
+REASONS = ("r", "s", "t")
 
 node_ids = st.sampled_from(["a", "10:b:c", "10:b:d", "\uffee", "\U0001f600"])
 action_ids = st.builds(
@@ -26,7 +27,7 @@ action_ids = st.builds(
     st.integers(0, 1),
 )
 times = st.integers(0, 9)
-reason_names = st.sampled_from(["r", "s", "t"])
+reason_names = st.sampled_from(REASONS)
 reason_lists = st.lists(reason_names, min_size=1, unique=True)
 index_lists = st.lists(st.sampled_from(INDEXES), unique=True)
 numbers = st.none() | st.integers(0, 30)
@@ -186,6 +187,9 @@ class StoreMachine(RuleBasedStateMachine):
         for index in INDEXES:
             listed = [entry for entry in self.model if index in (entry[1].indexes or ())]
             expect_entries(self.store, listed, index=index)
+        for reason in REASONS:
+            kept = [entry for entry in self.model if reason in entry[1].reasons]
+            same_entries(list(self.store.entries_with_reason(reason)), kept)
         for entry in self.model:
             same_entries([self.store.by_id(entry[1].id)], [entry])
         same(self.store.last_added(), self.last_added)

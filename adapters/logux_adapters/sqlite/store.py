@@ -266,14 +266,18 @@ class SQLiteStore:
     ) -> Iterator[Entry]:
         if order not in ("created", "added"):
             raise ValueError(f"order is 'created' or 'added', not {order!r}")
-        return self._iterate(order, index, newest_first)
+        if index is None:
+            return self._iterate(order, queries(order, None, newest_first))
+        return self._iterate(order, queries(order, "indexes", newest_first), index)
 
-    def _iterate(self, order: Order, index: str | None, newest_first: bool) -> Iterator[Entry]:
+    def entries_with_reason(self, reason: str) -> Iterator[Entry]:
+        return self._iterate("added", queries("added", "reasons", False), reason)
+
+    def _iterate(self, order: Order, queries: tuple[str, str], *names: str) -> Iterator[Entry]:
         """Read chunk after chunk, each from where the last entry was. What was read ahead is read
         again when it may have changed.
         """
-        first, rest = queries(order, index is not None, newest_first)
-        names = () if index is None else (index,)
+        first, rest = queries
         place: tuple[Any, ...] = ()
         size = FIRST_CHUNK
         while True:
@@ -350,15 +354,19 @@ class SQLiteStore:
 
 
 @cache
-def queries(order: Order, indexed: bool, newest_first: bool) -> tuple[str, str]:
-    """The query of the first entries in an order, and of those that follow a place in it. Their
-    parameters are the index, the place, and how many.
+def queries(
+    order: Order, names_table: Literal["indexes", "reasons"] | None, newest_first: bool
+) -> tuple[str, str]:
+    """The query of the first entries in an order, and of those that follow a place in it; all, or
+    those with a name in a table. Their parameters are the name, the place, and how many.
     """
-    table = "i" if indexed else "e"
+    table = "e" if names_table is None else "n"
     names = CREATED if order == "created" else ("added",)
     direction, sign = ("DESC", "<") if newest_first else ("ASC", ">")
-    source = "indexes i CROSS JOIN entries e ON e.added = i.added" if indexed else "entries e"
-    conditions = ["i.name = ?"] if indexed else []
+    source, conditions = "entries e", []
+    if names_table is not None:
+        source = f"{names_table} n CROSS JOIN entries e ON e.added = n.added"
+        conditions = ["n.name = ?"]
     after = f"{columns(table, names)} {sign} ({', '.join('?' * len(names))})"
     sorting = ", ".join(f"{table}.{name} {direction}" for name in names)
 

@@ -245,6 +245,9 @@ class CommittingStore:
     ) -> Iterator[Entry]:
         return map(copy_entry, self._seen.entries(order, index=index, newest_first=newest_first))
 
+    def entries_with_reason(self, reason: str) -> Iterator[Entry]:
+        return map(copy_entry, self._seen.entries_with_reason(reason))
+
     def last_added(self) -> int:
         return self._seen.last_added()
 

@@ -255,8 +255,8 @@ def plans(store: SQLiteStore, call: Callable[[], object]) -> list[str]:
     [
         ("created", None, "SCAN e USING INDEX created", "SEARCH e USING INDEX created ((time,"),
         ("added", None, "SCAN e", "SEARCH e USING INTEGER PRIMARY KEY (rowid"),
-        ("created", "x", "SEARCH i USING", "SEARCH i USING COVERING INDEX indexes_created (name=?"),
-        ("added", "x", "SEARCH i USING", "SEARCH i USING PRIMARY KEY (name=? AND added"),
+        ("created", "x", "SEARCH n USING", "SEARCH n USING COVERING INDEX indexes_created (name=?"),
+        ("added", "x", "SEARCH n USING", "SEARCH n USING PRIMARY KEY (name=? AND added"),
     ],
 )
 def test_each_order_is_read_by_its_sql_index(
