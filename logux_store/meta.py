@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from logux_store.actions import Action
 from logux_store.ids import OrderKey, order_key
 
-__all__ = ["Entry", "Meta", "check_keys"]
+__all__ = ["Entry", "Meta", "check_keys", "fresh_meta", "list_of"]
 
 _SLOTS = (
     "id",
@@ -27,6 +27,7 @@ _SLOTS = (
     "sync",
     "indexes",
     "keep_last",
+    "dispatch",
 )
 
 
@@ -54,11 +55,11 @@ class Meta:
     sync: bool
     indexes: list[str] | None
     keep_last: str | None
+    dispatch: bool | None
     key: OrderKey
 
     # Class attributes stand for the keys that most entries lack: they cost an entry nothing.
     no_auto_reason: bool | None = None
-    dispatch: bool | None = None
     resubscribe: bool | None = None
     channel: str | None = None
     channels: list[str] | None = None
@@ -90,15 +91,14 @@ class Meta:
         self.id = id
         self.time = time
         self.key = key
-        if isinstance(reasons, str):
-            raise TypeError(f"meta.reasons is a list of strings, not {reasons!r}")
-        self.reasons = [*reasons]
+        self.reasons = list_of(reasons)
         self.added = 0
         self.subprotocol = None
         self.tab = None
         self.sync = False
         self.indexes = None
         self.keep_last = None
+        self.dispatch = None
         if others:
             self.update(others)
 
@@ -150,6 +150,13 @@ class Meta:
         return f"Meta({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
 
+def list_of(reasons: Iterable[str]) -> list[str]:
+    """A list of its own; raise TypeError if one string is meant to be several."""
+    if isinstance(reasons, str):
+        raise TypeError(f"meta.reasons is a list of strings, not {reasons!r}")
+    return [*reasons]
+
+
 def check_keys(names: Iterable[str]) -> None:
     """Raise ValueError if a key of meta cannot have one of these names."""
     for name in names:
@@ -158,6 +165,28 @@ def check_keys(names: Iterable[str]) -> None:
 
 
 _RESERVED = frozenset(n for n in dir(Meta) if n[:2] == "__" or callable(getattr(Meta, n))) | {"key"}
+
+
+def fresh_meta(
+    id: str, time: int, reasons: list[str], key: OrderKey, subprotocol: int | None
+) -> Meta:
+    """`Meta(…)` without a look at what it is given: in two thirds of the time."""
+    meta = _new(Meta)
+    meta.id = id
+    meta.time = time
+    meta.key = key
+    meta.reasons = reasons
+    meta.added = 0
+    meta.subprotocol = subprotocol
+    meta.tab = None
+    meta.sync = False
+    meta.indexes = None
+    meta.keep_last = None
+    meta.dispatch = None
+    return meta
+
+
+_new = object.__new__
 
 Entry: TypeAlias = tuple[Action, Meta]
 """An action and its meta, as the log keeps them."""

@@ -12,7 +12,7 @@ and `change_meta` makes the log drop an entry; ids of one log are strictly incre
 clock does.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -27,9 +27,10 @@ from logux_store.ids import (
     system_clock,
     validate_node_id,
 )
+from logux_store.log.listeners import EVERY_KIND, Kind, Listeners, Route
 from logux_store.log.memory_store import MemoryStore
 from logux_store.log.store import LogStore, Order
-from logux_store.meta import Entry, Meta, check_keys
+from logux_store.meta import Entry, Meta, check_keys, fresh_meta, list_of
 
 __all__ = ["EVENTS", "Log"]
 
@@ -51,11 +52,13 @@ class Log:
         self.node_id = node_id
         self.store: LogStore = MemoryStore() if store is None else store
         self.clock = clock
+        self.subprotocol: int | None = None
+        """The version of the application's actions: what this node adds is marked with it."""
         self._offset: int = self.store.value("offset") or 0
-        # Listeners for every action, by event; and by event, type and `action["id"]`.
+        # Who hears of single actions, and of what concerns several.
+        self._listeners = Listeners()
         self._events = Emitter()
-        self._typed = Emitter()
-        self._batches = 0
+        self.batches = 0
         newest: Iterable[Entry | None] = (
             next(self.store.entries("created", newest_first=True), None),
             next(self.store.entries("added", newest_first=True), None),
@@ -75,6 +78,7 @@ class Log:
     def node_id(self, node_id: str) -> None:
         self._node_id = validate_node_id(node_id)
         self._node_key = node_key(node_id)
+        self._id_end = f" {node_id} 0"
         # Of two actions with one time, the node id would decide.
         self._last_time += 1
 
@@ -98,7 +102,25 @@ class Log:
         if ms < now:
             ms = now
         self._last_ms = ms
-        return f"{ms} {self._node_id} 0"
+        return f"{ms}{self._id_end}"
+
+    def new_meta(self, reasons: list[str]) -> Meta:
+        """The meta of a new action of this log, with an id and a time, for `put`."""
+        self._last_clock = now = self.clock()
+        ms = self._last_ms + 1
+        if ms < now:
+            ms = now
+        self._last_ms = ms
+        # The user's later action must not come before an earlier one, so time does not go back
+        # either; within one millisecond the ids decide.
+        time = now - self._offset
+        if time < self._last_time:
+            time = self._last_time
+        else:
+            self._last_time = time
+        # The key is known without taking the id apart again.
+        key = (time, self._node_key, 0, ms)
+        return fresh_meta(f"{ms}{self._id_end}", time, reasons, key, self.subprotocol)
 
     def add(
         self,
@@ -124,7 +146,6 @@ class Log:
         and `clean` listeners raise reaches the caller when the action is added and all of them
         were called.
         """
-        check_action(action)
         generated = False
         if meta is None:
             generated = id is None
@@ -135,50 +156,83 @@ class Log:
             raise TypeError("an action is added with a Meta or with keys of it, not with both")
         elif meta.added:
             meta = meta.copy(added=0)
+        if (
+            meta.subprotocol is None
+            and self.subprotocol is not None
+            and f" {self._node_id} " in meta.id
+        ):
+            meta.subprotocol = self.subprotocol
+        return self.put(action, meta, generated)
 
-        id = meta.id
-        for listener in self._listeners("preadd", action):
+    def put(self, action: Action, meta: Meta, generated: bool = True) -> Meta | None:
+        """`add` with a meta of `new_meta`, without looking at what such a meta has: for dispatching
+        in half the time.
+        """
+        listeners = self._listeners
+        try:
+            route = listeners.general[action["type"]]
+        except (KeyError, TypeError):
+            route = None
+        if route is None or meta.sync or type(action) is not dict:
+            check_action(action)
+            route = listeners.route(action, meta)
+        id, sync = meta.id, meta.sync
+        for listener in route.preadd:
             listener(action, meta)
         if meta.id is not id:
             raise ValueError(f"a preadd listener changed meta.id of {id!r}")
-        return self._admit(action, meta, generated)
+        if meta.sync is not sync:
+            route = listeners.route(action, meta)
+        return self._admit(action, meta, route, generated)
 
-    def _admit(self, action: Action, meta: Meta, generated: bool) -> Meta | None:
+    def _admit(self, action: Action, meta: Meta, route: Route, generated: bool) -> Meta | None:
         """Add what the `preadd` listeners have let pass."""
-        id = meta.id
         if meta.key[0] != meta.time:
-            meta.key = order_key(id, meta.time)
-        keep_last = meta.keep_last
-        meta.reasons = check_names(meta.reasons, "reasons")
-        if keep_last is not None:
-            meta.reasons = check_names([*meta.reasons, keep_last], "reasons")
+            meta.key = order_key(meta.id, meta.time)
+        reasons = meta.reasons
+        # Mostly there is one reason and nothing else to look at; a call saved is 50 ns.
+        if type(reasons) is not list or len(reasons) != 1 or type(reasons[0]) is not str:
+            meta.reasons = check_names(reasons, "reasons")
         if meta.indexes is not None:
             meta.indexes = check_names(meta.indexes, "indexes")
-
+        if meta.keep_last is not None:
+            return self._replace_last(action, meta, meta.keep_last, route)
         if not meta.reasons:
-            if not generated and self.store.by_id(id) is not None:
-                return None
-            meta.added = 0
-            if self._hears("clean"):
-                self._emit_all([("add", action, meta), ("clean", action, meta)])
-            else:
-                self._emit("add", action, meta)
-        elif not self.store.add(action, meta):
+            return self._announce(action, meta, route, generated)
+        if not self.store.add(action, meta):
             return None
-        elif keep_last is None:
-            self._emit("add", action, meta)
+        if len(route.add) == 1:
+            # Nobody else has to hear the event, so an error needs no catching; saves 0.2 µs.
+            route.add[0](action, meta)
         else:
-            older = self.store.remove_reason(keep_last, older_than=meta)
-            self._emit_all([*(("clean", *entry) for entry in older), ("add", action, meta)])
+            emit_to(route.add, action, meta)
+        return meta
+
+    def _replace_last(self, action: Action, meta: Meta, reason: str, route: Route) -> Meta | None:
+        """Add an action that takes a reason off all older ones."""
+        meta.reasons = check_names([*meta.reasons, reason], "reasons")
+        if not self.store.add(action, meta):
+            return None
+        errors = self._clean(self.store.remove_reason(reason, older_than=meta))
+        errors += call_all(route.add, action, meta)
+        raise_all(errors)
+        return meta
+
+    def _announce(self, action: Action, meta: Meta, route: Route, generated: bool) -> Meta | None:
+        """Tell of an action that is not kept."""
+        if not generated and self.store.by_id(meta.id) is not None:
+            return None
+        meta.added = 0
+        errors = call_all(route.add, action, meta)
+        errors += self._clean([(action, meta)])
+        raise_all(errors)
         return meta
 
     def _make_meta(self, id: str | None, time: int | None, reasons: Iterable[str]) -> Meta:
         if id is None:
-            id = self.generate_id()
             if time is None:
-                time = self._own_time(self._last_ms)
-                # The key is known without taking the id apart again.
-                return Meta(id, time, reasons, (time, self._node_key, 0, self._last_ms))
+                return self.new_meta(list_of(reasons))
+            id = self.generate_id()
         elif time is None:
             _, node, counter, ms = order_key(id, 0)
             time = self._own_time(ms) if node == self._node_key else ms
@@ -186,8 +240,6 @@ class Log:
         return Meta(id, time, reasons)
 
     def _own_time(self, ms: int) -> int:
-        # The user's later action must not come before an earlier one, so time does not go back
-        # either; within one millisecond the ids decide.
         time = self._last_clock - (self._last_ms - ms) - self._offset
         if time < self._last_time:
             return self._last_time
@@ -230,9 +282,8 @@ class Log:
         entry = self.store.remove(id)
         if entry is None:
             return False
-        action, meta = entry
-        meta.update(diff)
-        self._emit("clean", action, meta)
+        entry[1].update(diff)
+        raise_all(self._clean([entry]))
         return True
 
     def move(self, id: str, time: int) -> bool:
@@ -276,8 +327,7 @@ class Log:
             min_added=min_added,
             max_added=max_added,
         )
-        if removed and self._hears("clean"):
-            self._emit_all(("clean", *entry) for entry in removed)
+        raise_all(self._clean(removed))
         return len(removed)
 
     @contextmanager
@@ -286,26 +336,36 @@ class Log:
 
         What costs more for one than for many, such as a replay, waits for it.
         """
-        self._batches += 1
+        self.batches += 1
         try:
             yield
         finally:
-            self._batches -= 1
-            if self._batches == 0:
+            self.batches -= 1
+            if self.batches == 0:
                 self._events.emit("batch")
 
     @property
     def in_batch(self) -> bool:
         """Whether a `batch` event is still to come."""
-        return self._batches > 0
+        return self.batches > 0
 
-    def on(self, event: str, listener: Listener) -> Unbind:
+    def on(self, event: str, listener: Listener, *, kinds: tuple[Kind, ...] = EVERY_KIND) -> Unbind:
         """Call `listener(action, meta)` at every `event` (see the module's text); returns the
         unbind function.
+
+        A `preadd`, `add` or `clean` listener need not hear of actions of all kinds; see `Kind`.
         """
         if event not in EVENTS:
             raise ValueError(f"a log has the events {', '.join(EVENTS)}; not {event!r}")
+        if event in EVENTS[:3]:
+            return self._listeners.on(event, listener, kinds)
         return self._events.on(event, listener)
+
+    def on_drop(self, listener: Callable[[list[Entry]], object]) -> Unbind:
+        """Call `listener(entries)` before the `clean` events of entries that the log drops at once:
+        one call for all of them.
+        """
+        return self._events.on("drop", listener)
 
     def type(
         self,
@@ -323,35 +383,15 @@ class Log:
         name = type.type if isinstance(type, ActionCreator) else type
         if not isinstance(name, str):
             raise TypeError(f"an action's type is a string, not {name!r}")
-        return self._typed.on((event, name, id), listener)
+        return self._listeners.type(event, name, id, listener)
 
-    def _hears(self, event: str) -> bool:
-        return event in self._events.listeners or bool(self._typed.listeners)
-
-    def _listeners(self, event: str, action: Action) -> tuple[Listener, ...]:
-        """Those for the type and the action's own id, then for the type, then for every action."""
-        general = self._events.listeners.get(event, ())
-        typed = self._typed.listeners
-        if not typed:
-            return general
-        type, id = action["type"], action.get("id")
-        special = typed.get((event, type, id), ()) if isinstance(id, str) else ()
-        return special + typed.get((event, type, None), ()) + general
-
-    def _emit(self, event: str, action: Action, meta: Meta) -> None:
-        listeners = self._listeners(event, action)
-        if len(listeners) == 1:
-            # Nobody else has to hear the event, so an error needs no catching; saves 0.2 µs.
-            listeners[0](action, meta)
-        elif listeners:
-            emit_to(listeners, action, meta)
-
-    def _emit_all(self, events: Iterable[tuple[str, Action, Meta]]) -> None:
-        """Emit several events, and raise only then what their listeners raised."""
-        errors: list[Exception] = []
-        for event, action, meta in events:
-            errors += call_all(self._listeners(event, action), action, meta)
-        raise_all(errors)
+    def _clean(self, entries: list[Entry]) -> list[Exception]:
+        """Tell that the log has dropped entries; returns what the listeners raised."""
+        errors = self._events.collect("drop", entries) if entries else []
+        if self._listeners.hears_clean():
+            for action, meta in entries:
+                errors += call_all(self._listeners.route(action, meta).clean, action, meta)
+        return errors
 
 
 def check_names(names: object, what: str) -> list[str]:

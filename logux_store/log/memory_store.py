@@ -69,12 +69,10 @@ class MemoryStore:
         return len(self._by_id)
 
     def add(self, action: Action, meta: Meta) -> bool:
-        id = meta.id
-        if id in self._by_id:
+        entry = (action, meta)
+        if self._by_id.setdefault(meta.id, entry) is not entry:
             return False
         added = self._last_added = meta.added = self._last_added + 1
-        entry = (action, meta)
-        self._by_id[id] = entry
         self._created.add(meta.key, entry)
         self._added.append(added, entry)
         for reason in meta.reasons:
@@ -157,7 +155,10 @@ class MemoryStore:
             reasons.remove(reason)
             if not reasons:
                 removed.append(entry)
-        remove_from(self._reasons, reason, [meta.added for _, meta in found])
+        if not group.remove_oldest(found):
+            group.remove_all([meta.added for _, meta in found])
+        if not group:
+            del self._reasons[reason]
         self._drop(removed)
         return removed
 
@@ -224,12 +225,16 @@ class MemoryStore:
     def _drop(self, entries: list[Entry]) -> None:
         """Forget entries that are in no reason's list any more."""
         by_index: defaultdict[str, list[Meta]] = defaultdict(list)
+        by_id = self._by_id
         for _, meta in entries:
-            del self._by_id[meta.id]
-            for index in meta.indexes or ():
-                by_index[index].append(meta)
-        self._created.remove_all([meta.key for _, meta in entries])
-        self._added.remove_all([meta.added for _, meta in entries])
+            del by_id[meta.id]
+            if meta.indexes:
+                for index in meta.indexes:
+                    by_index[index].append(meta)
+        if not self._created.remove_oldest(entries):
+            self._created.remove_all([meta.key for _, meta in entries])
+        if not self._added.remove_oldest(entries):
+            self._added.remove_all([meta.added for _, meta in entries])
         for index, metas in by_index.items():
             remove_from(self._index_created, index, [meta.key for meta in metas])
             remove_from(self._index_added, index, [meta.added for meta in metas])

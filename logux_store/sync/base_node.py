@@ -32,6 +32,7 @@ from logux_store.actions import Action
 from logux_store.errors import LoguxError
 from logux_store.events import raise_all
 from logux_store.log import Log
+from logux_store.log.listeners import EVERY_KIND, Kind
 from logux_store.meta import Entry, Meta
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Texts, Token
@@ -112,6 +113,7 @@ class BaseNode(Conversation):
         on_send: Filter | None = None,
         on_receive: Filter | None = None,
         follow_log: bool = True,
+        kinds: tuple[Kind, ...] = EVERY_KIND,
         turn: Turn | None = None,
     ) -> None:
         super().__init__(
@@ -147,7 +149,7 @@ class BaseNode(Conversation):
         self._received: set[str] = set()
 
         if follow_log:
-            self._unbind.append(log.on("add", self._on_add))
+            self._unbind.append(log.on("add", self._on_add, kinds=kinds))
         if connection.connected:
             self._on_connect()
 

@@ -13,10 +13,11 @@ Invariants: an action that was sent keeps its time; the log's own actions keep t
 own action that was not sent has a time by the offset that is in force.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from logux_store.actions import Action
 from logux_store.log import Log
+from logux_store.log.listeners import EVERY_KIND, Kind
 from logux_store.meta import Entry, Meta
 from logux_store.sync.base_node import BaseNode, Filter
 from logux_store.sync.connection import Connection
@@ -36,7 +37,16 @@ class ClientNode(BaseNode):
     connection.
     """
 
-    __slots__ = ("_asked_at", "_measured", "_sent_time", "_unsent", "fix_time", "offset")
+    __slots__ = (
+        "_asked_at",
+        "_looked",
+        "_measured",
+        "_returned",
+        "_sent_time",
+        "_unsent",
+        "fix_time",
+        "offset",
+    )
 
     def __init__(
         self,
@@ -52,15 +62,20 @@ class ClientNode(BaseNode):
         on_send: Filter | None = None,
         on_receive: Filter | None = None,
         follow_log: bool = True,
+        kinds: tuple[Kind, ...] = EVERY_KIND,
         fix_time: bool = True,
     ) -> None:
         self.fix_time = fix_time
         self.offset: int | None = None
         self._asked_at = self._measured = 0
-        # Own actions that were never sent, by id, with their `added`; in order of creation. And the
-        # latest time of those that were.
+        # Own actions that were never sent, by id, with their `added`. And the latest time of those
+        # that were.
         self._unsent: dict[str, int] = {}
         self._sent_time = 0
+        # Of what this node does not hear: up to which `added` it has looked, if it has to, and the
+        # ids of own actions that came from the other side since.
+        self._looked: int | None = None if "plain" in kinds else log.store.last_added()
+        self._returned: set[str] = set()
         super().__init__(
             node_id,
             log,
@@ -73,9 +88,10 @@ class ClientNode(BaseNode):
             on_send=on_send,
             on_receive=on_receive,
             follow_log=follow_log,
+            kinds=kinds,
         )
         if fix_time:
-            self._unbind.append(log.on("clean", self._forget))
+            self._unbind.append(log.on_drop(self._forget))
 
     def _on_connect(self) -> None:
         super()._on_connect()
@@ -108,9 +124,10 @@ class ClientNode(BaseNode):
         ahead = self.offset - log.offset
         if not ahead:
             return
+        self.note_unsent()
         sent = self._sent_time
         moves: list[tuple[str, int]] = []
-        for id in self._unsent:
+        for id in sorted(self._unsent, key=self._unsent.__getitem__):
             entry = log.by_id(id)
             if entry is not None:
                 time = entry[1].time
@@ -142,14 +159,37 @@ class ClientNode(BaseNode):
         if oldest != settled:
             self.log.store.set_value("settled", oldest)
 
+    def note_unsent(self) -> None:
+        """Look which own actions the log has got that this node did not hear of: before their time
+        is moved, and before the node gets another id.
+        """
+        if self._looked is None or not self.fix_time:
+            return
+        looked, own = self._looked, f" {self.log.node_id} "
+        for _, meta in self.log.entries("added", newest_first=True):
+            if meta.added <= looked:
+                break
+            if own in meta.id and meta.id not in self._returned:
+                self._unsent[meta.id] = meta.added
+        self._looked = self.log.store.last_added()
+        self._returned.clear()
+
+    def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
+        if self._looked is not None:
+            own = f" {self.log.node_id} "
+            self._returned.update([meta.id for _, meta in entries if own in meta.id])
+        super().deliver(entries, acknowledge)
+
     def _on_add(self, action: Action, meta: Meta) -> None:
         own = f" {self.log.node_id} " in meta.id and meta.id not in self._received
         if own and meta.added and self.fix_time:
             self._unsent[meta.id] = meta.added
         super()._on_add(action, meta)
 
-    def _forget(self, _action: Action, meta: Meta) -> None:
-        self._unsent.pop(meta.id, None)
+    def _forget(self, entries: list[Entry]) -> None:
+        if self._unsent:
+            for _, meta in entries:
+                self._unsent.pop(meta.id, None)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
         if self.fix_time:
@@ -157,6 +197,8 @@ class ClientNode(BaseNode):
             last = max(added for _, _, added in part)
             for id in [id for id, added in self._unsent.items() if added <= last]:
                 del self._unsent[id]
+            if self._looked is not None and self._looked < last:
+                self._looked = last
             own = f" {self.log.node_id} "
             for _, meta, _ in part:
                 if own in meta.id and meta.time > self._sent_time:

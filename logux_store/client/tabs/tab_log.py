@@ -12,6 +12,7 @@ from typing import Any
 
 from logux_store.actions import Action
 from logux_store.client.tabs.ops import Op, criteria_of
+from logux_store.events import call_all, raise_all
 from logux_store.ids import Clock, OrderKey, Timed
 from logux_store.log import Log, LogStore
 from logux_store.meta import Entry, Meta
@@ -34,15 +35,17 @@ class TabLog(Log):
         # Whether entries are being removed for a reason that the other tabs know.
         self._told = False
         self.on("add", self._on_add)
-        self.on("clean", self._on_clean)
+        self.on_drop(self._on_drop)
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         if meta.tab is None and meta.id not in self.arriving:
             self.changed(("add", action, meta))
 
-    def _on_clean(self, _action: Action, meta: Meta) -> None:
-        if meta.tab is None and meta.added and not self._told:
-            self.changed(("drop", [meta.id]))
+    def _on_drop(self, entries: list[Entry]) -> None:
+        if not self._told:
+            ids = [meta.id for _, meta in entries if meta.tab is None and meta.added]
+            if ids:
+                self.changed(("drop", ids))
 
     def remove_reason(
         self,
@@ -115,7 +118,8 @@ class TabLog(Log):
     def _take(self, action: Action, meta: Meta) -> bool:
         self.arriving.add(meta.id)
         try:
-            return self._admit(action, meta, generated=False) is not None
+            route = self._listeners.route(action, meta)
+            return self._admit(action, meta, route, generated=False) is not None
         finally:
             self.arriving.discard(meta.id)
 
@@ -147,11 +151,14 @@ class TabLog(Log):
         self.arriving |= ids
         try:
             with self.batch():
+                errors: list[Exception] = []
                 self._events.emit("store")
                 for old_key, (action, meta) in moved:
                     self._events.emit("move", action, meta, old_key)
-                self._emit_all([("add", *entry) for entry in added])
-                self._emit_all([("clean", *entry) for entry in dropped])
+                for entry in added:
+                    errors += call_all(self._listeners.route(*entry).add, *entry)
+                errors += self._clean(dropped)
+                raise_all(errors)
         finally:
             self.arriving -= ids
             self._told = told
