@@ -18,6 +18,17 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 SUBSCRIBE = {"type": "logux/subscribe", "channel": "rooms/1"}
 
 
+def append(text: str) -> dict[str, Any]:
+    return {"type": "room/append", "room": "1", "text": text}
+
+
+def at(letter: str) -> int:
+    """A time for what is said: seconds apart, so that what clocks are measured to be off does not
+    change the order.
+    """
+    return 1_700_000_000_000 + ord(letter[0]) * 1000
+
+
 class Tab:
     """A page with `js/page.js`."""
 
@@ -36,12 +47,12 @@ class Tab:
         node_id: str = await self.page.evaluate("client.nodeId")
         return node_id
 
-    async def sync(self, **action: Any) -> None:
+    async def sync(self, action: dict[str, Any], **meta: Any) -> None:
         """Dispatch an action, and wait until it is processed."""
-        await self.page.evaluate("action => sync(action)", action)
+        await self.page.evaluate("([action, meta]) => sync(action, meta)", [action, meta])
 
     async def say(self, text: str) -> None:
-        await self.sync(type="room/append", room="1", text=text)
+        await self.sync(append(text), time=at(text))
 
     async def until(self, *lines: str) -> None:
         await self.page.wait_for_function(
@@ -78,10 +89,11 @@ async def test_two_tabs_share_one_connection_and_the_second_takes_over(
     bob = await ours.join("bob", language="python", room="1")
     assert await ours.server.nodes() == sorted([await first.node_id(), bob.node_id])
     for tab in tabs:
-        await tab.sync(**SUBSCRIBE)
+        await tab.sync(SUBSCRIBE)
     await first.say("a")
     await second.say("b")
-    assert await bob.outcome(await bob.sync("room/append", room="1", text="c")) == "processed"
+    id = await bob.sync(**append("c"), time=at("c"))
+    assert await bob.outcome(id) == "processed"
     for tab in tabs:
         await tab.until("a", "b", "c")
     await bob.until({**EMPTY, "lines": ["a", "b", "c"]})
@@ -90,7 +102,8 @@ async def test_two_tabs_share_one_connection_and_the_second_takes_over(
     await second.role("leader")
     await second.say("d")
     assert await ours.server.nodes() == sorted([await second.node_id(), bob.node_id])
-    assert await bob.outcome(await bob.sync("room/append", room="1", text="e")) == "processed"
+    id = await bob.sync(**append("e"), time=at("e"))
+    assert await bob.outcome(id) == "processed"
     await second.until("a", "b", "c", "d", "e")
     await bob.until({**EMPTY, "lines": ["a", "b", "c", "d", "e"]})
 

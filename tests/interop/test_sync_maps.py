@@ -19,7 +19,12 @@ class Maps:
         return await self._world.node.call(f"maps.{function}", name=self._name, **arguments)
 
     async def until(self, id: str, **fields: Any) -> None:
-        await self("untilMap", id=id, value={"id": id, "isLoading": False, **fields})
+        value = {"id": id, "isLoading": False, **fields}
+        try:
+            await self("untilMap", id=id, value=value)
+        except AssertionError:
+            map = await self("map", id=id)
+            raise AssertionError(f"{map} does not become {value}") from None
 
 
 @pytest.fixture
@@ -57,6 +62,8 @@ async def test_the_last_write_of_each_field_wins(any_server: World, maps: list[M
     # Of what ann does offline, bob's later title wins when she is back; her note stays.
     change = asyncio.create_task(ann("change", id="1", fields={"title": "b", "note": "b"}))
     await ann.until("1", title="b", note="b")
+    # Of two writes in one millisecond, ids decide.
+    await any_server.node.call("clock.set", skew=1000)
     assert await bob("change", id="1", fields={"title": "c"}) == "processed"
     await any_server.peers[0].connect()
     assert await change == "processed"

@@ -56,6 +56,10 @@ export let calls = {
     return outcome(store.loading)
   },
 
+  async map({ id, name }) {
+    return template(peers[name])(id).get()
+  },
+
   async untilListed({ ids, name }) {
     let peer = peers[name]
     await until(peer, () => {

@@ -16,6 +16,6 @@ client.start()
 
 window.client = client
 window.store = store
-window.sync = async action => {
-  await store.dispatch.sync(action)
+window.sync = async (action, meta) => {
+  await store.dispatch.sync(action, meta)
 }
