@@ -112,8 +112,11 @@ class WebSocketEnd:
             message = decode(data)
         except LoguxError as error:
             self._emit("error", error)
-        else:
-            self._emit("message", message)
+            return
+        try:
+            self._events.emit("message", message)
+        except Exception as error:  # noqa: BLE001 - as in _emit, without the call
+            report("What a Logux message caused raised an exception", error)
 
     def overflow(self, link: Link) -> None:
         """More waits to be sent than may wait."""

@@ -61,10 +61,5 @@ class FilteredNode(ServerNode):
         # At the end of the turn, after what answers it: if that gets lost, so does the
         # acknowledgement, and the client asks again. And many leave together.
         arrived.durable = True
-        self._flush_later()
-
-    def flush(self) -> None:
-        """Send what was enqueued, then what acknowledges what came."""
-        super().flush()
-        if self._arrived:
-            self._send_acknowledgements()
+        if not self._flushing:
+            self._flush_later()

@@ -308,7 +308,7 @@ class ServerClient:
         """The node is in another state."""
         if state is NodeState.DISCONNECTED:
             self.destroy()
-        elif state is NodeState.SYNCHRONIZED and self.unconfirmed and not self._held:
+        elif state is NodeState.SYNCHRONIZED and self.unconfirmed.size and not self._held:
             self.unconfirmed.clear()
 
     def _failed(self, error: Exception) -> None:

@@ -402,4 +402,5 @@ class Conversation:
     def _set_state(self, state: NodeState) -> None:
         if self.state is not state:
             self.state = state
-            self._events.emit("state")
+            if self._events.has("state"):
+                self._events.emit("state")

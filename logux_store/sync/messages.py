@@ -165,14 +165,14 @@ def pack_sync(
 
 def write_sync(
     added: int,
-    entries: Iterable[tuple[SharedAction, Meta]],
+    outgoing: Iterable[tuple[SharedAction, Meta, int]],
     base_time: int,
     local_node_id: str,
     subprotocol: int,
 ) -> str:
     """The text of what `pack_sync` makes, ten times as fast."""
     items = [f'["sync",{added}']
-    for action, meta in entries:
+    for action, meta, _ in outgoing:
         items.append(action.write(meta, base_time, local_node_id, subprotocol))
     return f"{','.join(items)}]"
 

@@ -20,9 +20,6 @@ Outgoing: TypeAlias = tuple[SharedAction, Meta, int]
 
 def split(outgoing: list[Outgoing]) -> Iterator[list[Outgoing]]:
     """Cut what leaves into parts that the other side accepts as one message."""
-    if len(outgoing) == 1:
-        yield outgoing
-        return
     start = size = 0
     for place, (action, _, _) in enumerate(outgoing):
         size += len(action.json)

@@ -73,7 +73,7 @@ def test_what_is_packed_is_unpacked_the_same(
 ) -> None:
     sent = data.draw(st.lists(entries(st.just(node_id) | node_ids), max_size=4))
     if shared:
-        actions = [(SharedAction(action), meta) for action, meta in sent]
+        actions = [(SharedAction(action), meta, 1) for action, meta in sent]
         # Written twice: what is known from the first time must fit another connection.
         for time in (base_time + 5, base_time):
             text = write_sync(7, actions, time, node_id, subprotocol)
@@ -132,7 +132,7 @@ def test_a_shared_action_is_serialised_once() -> None:
 
     action = SharedAction({"type": "t", "big": Counted(a=1)})
     meta = Meta("1 a 0", 1)
-    texts = {write_sync(1, [(action, meta)], time, node, 0) for node in "ab" for time in (0, 1)}
+    texts = {write_sync(1, [(action, meta, 1)], time, node, 0) for node in "ab" for time in (0, 1)}
     assert counted == 1
     assert len(texts) == 4
 
