@@ -46,7 +46,7 @@ MAX_SOCKET_PATH = 100
 """Bytes of a Unix socket's path; systems allow 104 to 108."""
 
 PATIENCE = 5.0
-"""Seconds that another program may take to make the client id."""
+"""Seconds that another program may have a lock which it needs for a moment only."""
 
 
 def open_space(
@@ -87,7 +87,8 @@ class FileSpace:
     def enter(self, tab_id: str) -> None:
         tabs = self.directory / "tabs"
         tabs.mkdir(mode=0o700, exist_ok=True)
-        self._alive = lock(tabs / tab_id)
+        # Another tab may just be looking whether this one lives.
+        self._alive = lock(tabs / tab_id, timeout=PATIENCE)
         self._alive.acquire()
 
     def leave(self) -> None:
@@ -228,7 +229,12 @@ class FileSpace:
         return [name for name in os.listdir(tabs) if not self.is_alive(name)]
 
     def forget(self, tab_id: str) -> None:
-        (self.directory / "tabs" / tab_id).unlink(missing_ok=True)
+        path = self.directory / "tabs" / tab_id
+        probe = lock(path)
+        # It lives after all, if it was just coming when it was looked for.
+        if acquired(probe):
+            path.unlink(missing_ok=True)
+            probe.release()
 
     def is_alive(self, tab_id: str) -> bool:
         path = self.directory / "tabs" / tab_id
@@ -243,7 +249,7 @@ class FileSpace:
 
 def lock(path: Path, timeout: float = 0.0) -> FileLock:
     """A lock that the operating system releases when its holder dies, whatever the thread."""
-    return FileLock(path, timeout=timeout, mode=0o600, thread_local=False)
+    return FileLock(path, timeout=timeout, poll_interval=0.001, mode=0o600, thread_local=False)
 
 
 def acquired(lock: FileLock) -> bool:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from logux_store.actions import to_json
 from logux_store.client.tabs.leading import VERSION, read_message
 from logux_store.client.tabs.merge import merge, to_hand_over
-from logux_store.client.tabs.ops import Op, encode_op, read_entry, read_op
+from logux_store.client.tabs.ops import Op, encode_entry, encode_op, read_entry, read_op
 from logux_store.client.tabs.space import Channel
-from logux_store.client.tabs.tab_log import SYNCING, TabLog
+from logux_store.client.tabs.tab_log import TabLog
 from logux_store.errors import LoguxError
 from logux_store.events import raise_all
+from logux_store.log import LogStore
 from logux_store.sync import NodeState
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Following:
         if now - self._looked > self.tab.timeout / 2:
             # It was this process that slept: what the leader has sent is still to be read.
             self._heard = now
-        if now - self._heard > self.tab.timeout:
+        if now - self._heard > self.tab.patience:
             self._lost(hung=True)
         else:
             self._schedule()
@@ -261,6 +262,7 @@ class Following:
         journal.replace(differences.hand)
         tab.part = self
         tab.forgot = False
+        tab.replaced = 0
         errors: list[Exception] = []
         steps: tuple[Callable[[], object], ...] = (
             partial(
@@ -276,7 +278,7 @@ class Following:
             partial(tab.joined, welcome),
             partial(self.joined.set_result, None),
             self._hand,
-            self._ask_answers,
+            partial(self._ask_answers, old),
         )
         for step in steps:
             try:
@@ -293,16 +295,10 @@ class Following:
         node.mark_sent(set(node.unsent) - set(unsent))
         node.mark_unsent(unsent)
 
-    def _ask_answers(self) -> None:
-        """What does not wait for an answer any more was answered while this tab was away."""
-        tab = self.tab
-        ids: list[str] = []
-        for id in tab.awaited():
-            entry = tab.log.by_id(id)
-            if entry is None or SYNCING not in entry[1].reasons:
-                ids.append(id)
-        if ids:
-            self._channel.send(to_json(["answers", ids]))
+    def _ask_answers(self, old: LogStore) -> None:
+        entries = [encode_entry(*entry) for entry in self.tab.unanswered(old)]
+        if entries:
+            self._channel.send(f'["answers",[{",".join(entries)}]]')
 
     def _take_answers(self, ops: list[Op]) -> None:
         with self.tab.log.batch():

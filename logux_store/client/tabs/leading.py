@@ -12,7 +12,7 @@ changes between the pieces; once all that it got is durable, it is told that it 
 | ------------------------------- | ------------------------------------------------------------- |
 | `["hello", {…}]`                | who it is, and what it has seen                               |
 | `["ops", [[seq, op, offset?]]]` | its changes; `offset` if its time may still be corrected      |
-| `["answers", [id]]`             | asks how the server answered these actions                    |
+| `["answers", [entry]]`          | asks how the server answered these actions                    |
 | `["connect", bool]`             | its application wants to connect, or to disconnect            |
 | `["user", id, token]`           | its application has changed the user                          |
 | `["beat"]`                      | it lives                                                      |
@@ -38,7 +38,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import to_json
-from logux_store.client.tabs.ops import KNOWN, Op, encode_entry, encode_op, read_op
+from logux_store.client.tabs.ops import KNOWN, Op, encode_entry, encode_op, read_entry, read_op
 from logux_store.client.tabs.space import Channel
 from logux_store.errors import LoguxError
 from logux_store.events import raise_all
@@ -217,7 +217,7 @@ class Leading:
             if late:
                 # It was this process that slept: what they have sent is still to be read.
                 member.heard = now
-            elif now - member.heard > self.tab.timeout:
+            elif now - member.heard > SILENCE * self.tab.timeout:
                 self._leave(member)
         self.tab.sweep()
         self.tab.look_after_store()
@@ -242,8 +242,8 @@ class Leading:
                 return partial(self._greet, member, hello)
             case ["ops", [*items]]:
                 return partial(self._take, member, [read_item(*item) for item in items])
-            case ["answers", [*ids]]:
-                return partial(self._answer, member, ids)
+            case ["answers", [*entries]]:
+                return partial(self._answer, member, [read_entry(entry) for entry in entries])
             case ["connect", bool() as wanted]:
                 return partial(self.tab.want, wanted)
             case ["user", str() as user_id, token]:
@@ -336,7 +336,7 @@ class Leading:
         if log.by_id(meta.id) is not None or log.store.remembers(meta.id):
             self._publish(KNOWN, member, seq)
             # Perhaps the server answered while the follower was away.
-            self._answer(member, [meta.id])
+            self._tell_answers(member, [meta.id])
             return
         self._origin[meta.id] = (member, seq)
         try:
@@ -348,12 +348,19 @@ class Leading:
             if self._origin.pop(meta.id, None) is not None:
                 self._publish(op, member, seq)
 
-    def _answer(self, member: Member, ids: list[str]) -> None:
-        answers = [self.tab.journal.answers.get(id) for id in ids]
+    def _answer(self, member: Member, entries: list[Entry]) -> None:
+        unknown = self._tell_answers(member, [meta.id for _, meta in entries])
+        self.tab.ask_server([entry for entry in entries if entry[1].id in unknown])
+
+    def _tell_answers(self, member: Member, ids: list[str]) -> set[str]:
+        """Tell a follower the answers to its actions; returns the ids of those not known."""
+        known = self.tab.journal.answers
+        answers = [known.get(id) for id in ids]
         texts = [encode_entry(*entry) for entry in answers if entry is not None]
         if texts:
             self.flush()
             member.channel.send(f'["answers",[{",".join(texts)}]]')
+        return {id for id in ids if id not in known}
 
 
 def encode_own(op: Op, seq: int) -> str:

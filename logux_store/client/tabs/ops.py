@@ -20,7 +20,16 @@ from logux_store.ids import Timed
 from logux_store.meta import Meta
 from logux_store.sync.messages import quote
 
-__all__ = ["KNOWN", "Op", "criteria_of", "encode_entry", "encode_op", "read_entry", "read_op"]
+__all__ = [
+    "KNOWN",
+    "Op",
+    "criteria_of",
+    "encode_entry",
+    "encode_op",
+    "read_criteria",
+    "read_entry",
+    "read_op",
+]
 
 Op: TypeAlias = tuple[Any, ...]
 
@@ -28,7 +37,9 @@ KNOWN: Op = ("known",)
 
 
 def criteria_of(id: str | None, older_than: Timed | None, younger_than: Timed | None) -> Any:
-    """The criteria of `Log.remove_reason` that mean the same in every tab, as JSON."""
+    """The criteria of `Log.remove_reason` that mean the same in every tab, as JSON. Where those of
+    `added` are among them, there are the `ids` of the entries instead.
+    """
     criteria: dict[str, Any] = {}
     if id is not None:
         criteria["id"] = id
@@ -37,6 +48,16 @@ def criteria_of(id: str | None, older_than: Timed | None, younger_than: Timed | 
     if younger_than is not None:
         criteria["younger_than"] = [younger_than.id, younger_than.time]
     return criteria
+
+
+def read_criteria(criteria: Any) -> dict[str, Any]:
+    """The arguments of `Log.remove_reason` that `criteria_of` wrote. Raises TypeError or ValueError
+    for something else.
+    """
+    return {
+        name: Meta(*value) if name in ("older_than", "younger_than") else value
+        for name, value in criteria.items()
+    }
 
 
 def encode_entry(action: Action, meta: Meta) -> str:
@@ -66,11 +87,8 @@ def read_op(value: Any) -> Op:
         case ["drop", [*ids]] if all(isinstance(id, str) for id in ids):
             return ("drop", ids)
         case ["unreason", str() as reason, dict() as criteria]:
-            read = {
-                name: Meta(*item) if isinstance(item, list) else item
-                for name, item in criteria.items()
-            }
-            return ("unreason", reason, read)
+            read_criteria(criteria)
+            return ("unreason", reason, criteria)
         case ["change", str() as id, dict() as diff]:
             return ("change", id, diff)
         case ["move", str() as id, int() as time]:

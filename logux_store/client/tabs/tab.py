@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from logux_store.client.tabs.following import Following
+from logux_store.client.tabs.following import Following, read_error
 from logux_store.client.tabs.journal import EVERYTHING, Journal
 from logux_store.client.tabs.leading import Leading
 from logux_store.client.tabs.merge import Differences, merge, to_hand_over
@@ -28,11 +28,13 @@ from logux_store.client.tabs.ops import Op
 from logux_store.client.tabs.replica import ReplicaStore
 from logux_store.client.tabs.shared_store import SharedStore
 from logux_store.client.tabs.space import Channel, TabSpace
-from logux_store.client.tabs.tab_log import TabLog
+from logux_store.client.tabs.tab_log import SYNCING, TabLog
 from logux_store.client.tabs.tab_node import ServerLink, TabNode
 from logux_store.errors import LoguxError
 from logux_store.events import Emitter
 from logux_store.ids import Random
+from logux_store.log import LogStore
+from logux_store.meta import Entry
 from logux_store.sync import NodeState
 
 __all__ = ["Role", "Tab"]
@@ -81,6 +83,12 @@ class Tab:
         self.awaited: Callable[[], Iterable[str]] = tuple
         self._term = 0
         self._looked = 0.0
+        # Whether it has followed or led before in this place.
+        self._met = False
+        # Actions about which the server is asked again.
+        self._questions: dict[str, Entry] = {}
+        # How often it has replaced a leader that hung, since it followed one last.
+        self.replaced = 0
         # Whether this tab led before, and whether it has in memory not all that it knew then.
         self._stepped_down = self.forgot = False
         self._election: asyncio.Task[None] | None = None
@@ -104,6 +112,7 @@ class Tab:
         self.loop = asyncio.get_running_loop()
         space.enter(self.tab_id)
         self.space = space
+        self._met = False
         try:
             if not self._try_to_lead():
                 self._elect()
@@ -180,7 +189,7 @@ class Tab:
             except TimeoutError:
                 hung = watched
             except ConnectionError:
-                if self.loop.time() - since > self.timeout:
+                if self.loop.time() - since > self.patience:
                     hung = watched
             except Exception as error:  # noqa: BLE001 - told to whoever listens, and tried again
                 self._fail(error)
@@ -189,7 +198,7 @@ class Tab:
 
     async def _join(self, term: int) -> None:
         assert self.space is not None
-        async with asyncio.timeout(self.timeout):
+        async with asyncio.timeout(self.patience):
             channel = await self.space.connect(term)
         following = Following(self, term, channel)
         try:
@@ -204,6 +213,7 @@ class Tab:
         term = self.space.claim(hung)
         if term is None:
             return False
+        self.replaced += hung == term - 1
         try:
             self._lead(term)
         except BaseException:
@@ -211,6 +221,13 @@ class Tab:
             self.space.resign()
             raise
         return True
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a silent leader is taken to hang. It may just be opening a long log;
+        so tabs that have replaced each other for nothing wait longer each time.
+        """
+        return self.timeout * 2.0 ** min(self.replaced, 10)
 
     def _fail(self, error: Exception) -> None:
         if self.error is not error:
@@ -224,7 +241,7 @@ class Tab:
         self._term, self._looked = term, self.loop.time()
         part = Leading(self, term)
         part.start()
-        before = self.node.unsent
+        before, old = self.node.unsent, self.log.store
         differences = Differences()
         try:
             if self.store is None:
@@ -247,10 +264,15 @@ class Tab:
             self.node.mark_sent(set(self.node.unsent) - set(before))
             self.node.restore_offset(before)
             self.store.when_durable(partial(self._all_shared, part))
-        self.node.read_store()
+            self.node.read_store()
+        else:
+            # What the former leader has sent, and got no answer to, is sent again.
+            self.node.last_sent = 0
+        self._met = True
         self._change_role("leader")
         self.events.emit("failed", None)
         self.sweep()
+        self.ask_server(self.unanswered(old))
         if self.wants:
             self.link.connection.connect()
         self.set_state(self.node.state)
@@ -364,6 +386,35 @@ class Tab:
             self.events.emit("dead", tab_id)
             self.space.forget(tab_id)
 
+    def unanswered(self, old: LogStore) -> list[Entry]:
+        """This tab's actions whose outcomes are awaited, while the log does not keep them for being
+        sent any more: they were answered when this tab was away. `old` has them still.
+        """
+        entries: list[Entry] = []
+        for id in self.awaited():
+            present, former = self.log.by_id(id), old.by_id(id)
+            entry = present or former
+            if entry is not None and (present is None or SYNCING not in present[1].reasons):
+                entries.append(entry)
+        return entries
+
+    def ask_server(self, entries: Iterable[Entry]) -> None:
+        """Send actions again that the server has answered, so that it says the answer again: there
+        is no tab that knows it.
+        """
+        for action, meta in entries:
+            again = meta.copy(added=0, sync=True, reasons=[SYNCING])
+            self._questions[meta.id] = (action, again)
+            if self.node.authenticated:
+                self.node.enqueue(action, again)
+
+    def _repeat_questions(self) -> None:
+        for id, (action, meta) in [*self._questions.items()]:
+            if id in self.journal.answers:
+                del self._questions[id]
+            else:
+                self.node.enqueue(action, meta)
+
     def member_joined(self, node_id: str) -> None:
         """A follower has got the log."""
         self.events.emit("joined", node_id)
@@ -381,11 +432,16 @@ class Tab:
     def joined(self, welcome: dict[str, Any]) -> None:
         """This tab follows a leader, and has its log."""
         self.error = None
-        self.wants = welcome["wants"]
+        wanted, self.wants = self.wants, welcome["wants"]
         self.node.read_store()
         self._change_role("follower")
         self.events.emit("failed", None)
         self.set_state(NodeState(welcome["state"]))
+        if wanted and not self._met and not self.wants:
+            self.want(True)
+        self._met = True
+        if welcome["error"] is not None:
+            self.relay("error", read_error(welcome["error"]))
 
     def leader_lost(self, part: Following, hung: bool) -> None:
         """The channel to the leader is broken, or silent for too long."""
@@ -407,6 +463,8 @@ class Tab:
     def node_state_changed(self) -> None:
         """The state of this tab's own node, which matters only while it leads."""
         if isinstance(self.part, Leading) and self.holds():
+            if self._questions and self.state == NodeState.CONNECTING and self.node.authenticated:
+                self._repeat_questions()
             self.set_state(self.node.state)
 
     def set_state(self, state: NodeState) -> None:
@@ -438,6 +496,7 @@ class Tab:
             self.part.send("connect", wanted)
             return
         self.wants = wanted
+        self.error = None
         if isinstance(self.part, Leading) and self.holds():
             self.tell("wants", wanted)
             if wanted:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from logux_store.actions import Action
-from logux_store.client.tabs.ops import Op, criteria_of
+from logux_store.client.tabs.ops import Op, criteria_of, read_criteria
 from logux_store.events import call_all, raise_all
-from logux_store.ids import Clock, OrderKey, Timed
+from logux_store.ids import Clock, OrderKey, Timed, is_first_older
 from logux_store.log import Log, LogStore
 from logux_store.meta import Entry, Meta
 
@@ -57,7 +57,14 @@ class TabLog(Log):
         min_added: int | None = None,
         max_added: int | None = None,
     ) -> int:
-        told, self._told = self._told, False
+        if min_added is None and max_added is None:
+            criteria = criteria_of(id, older_than, younger_than)
+        else:
+            # `added` has another meaning in each tab.
+            entries = self.store.entries_with_reason(reason)
+            bounds = (id, older_than, younger_than, min_added, max_added)
+            criteria = {"ids": [meta.id for _, meta in entries if is_within(meta, *bounds)]}
+        told, self._told = self._told, True
         try:
             removed = super().remove_reason(
                 reason,
@@ -69,9 +76,8 @@ class TabLog(Log):
             )
         finally:
             self._told = told
-        # `added` has another meaning in each tab; there the others hear of what was dropped.
-        if min_added is None and max_added is None:
-            self.changed(("unreason", reason, criteria_of(id, older_than, younger_than)))
+            if criteria.get("ids") != []:
+                self.changed(("unreason", reason, criteria))
         return removed
 
     def change_meta(self, id: str, /, **diff: Any) -> bool:
@@ -104,7 +110,7 @@ class TabLog(Log):
                 case ("drop", ids):
                     return sum(super(TabLog, self).change_meta(id, reasons=[]) for id in ids) > 0
                 case ("unreason", reason, criteria):
-                    return super().remove_reason(reason, **criteria) > 0
+                    return self._take_off(reason, criteria) > 0
                 case ("change", id, diff):
                     return super().change_meta(id, **diff)
                 case ("move", id, time):
@@ -122,6 +128,11 @@ class TabLog(Log):
             return self._admit(action, meta, route, generated=False) is not None
         finally:
             self.arriving.discard(meta.id)
+
+    def _take_off(self, reason: str, criteria: dict[str, Any]) -> int:
+        if "ids" in criteria:
+            return sum(super(TabLog, self).remove_reason(reason, id=id) for id in criteria["ids"])
+        return super().remove_reason(reason, **read_criteria(criteria))
 
     def settle(self, id: str) -> None:
         """Take off the reason to keep an action until the server has answered it, which every tab
@@ -162,3 +173,21 @@ class TabLog(Log):
         finally:
             self.arriving -= ids
             self._told = told
+
+
+def is_within(
+    meta: Meta,
+    id: str | None,
+    older_than: Timed | None,
+    younger_than: Timed | None,
+    min_added: int | None,
+    max_added: int | None,
+) -> bool:
+    """Whether an entry meets the criteria of `Log.remove_reason`."""
+    return (
+        (id is None or meta.id == id)
+        and (older_than is None or is_first_older(meta, older_than))
+        and (younger_than is None or is_first_older(younger_than, meta))
+        and (min_added is None or meta.added >= min_added)
+        and (max_added is None or meta.added <= max_added)
+    )

@@ -29,18 +29,23 @@ class TabNode(ClientNode):
     is sent; `before_acknowledging` before the server hears that something is durable.
     """
 
-    __slots__ = ("_sent", "before_acknowledging", "before_opening")
+    __slots__ = ("_sent", "before_acknowledging", "before_opening", "relaying")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.before_opening: Callable[[], object] = nothing
         self.before_acknowledging: Callable[[], object] = nothing
+        self.relaying = False
         # The time of the last action of each node that was sent.
         self._sent: dict[str, int] = {}
         super().__init__(*args, **options)
 
     def relay(self, event: str, *args: Any) -> None:
-        """Emit an event of the leader's node."""
-        self._events.emit(event, *args)
+        """Emit an event that is not this node's own, such as one of the leader's node."""
+        self.relaying = True
+        try:
+            self._events.emit(event, *args)
+        finally:
+            self.relaying = False
 
     def read_store(self) -> None:
         """The log has another store."""
