@@ -37,6 +37,10 @@ class Application(Protocol):
         """The ids of the connected nodes."""
         ...
 
+    async def connections(self) -> int:
+        """How many connections there are."""
+        ...
+
     async def headers(self, client_id: str) -> Any: ...
     async def processed(self) -> list[str]:
         """The ids of the actions that were processed, in that order."""
@@ -78,6 +82,10 @@ class JavaScriptServer:
     async def nodes(self) -> list[str]:
         nodes: list[str] = await self._node.call("server.nodes")
         return nodes
+
+    async def connections(self) -> int:
+        count: int = await self._node.call("server.connections")
+        return count
 
     async def headers(self, client_id: str) -> Any:
         return await self._node.call("server.headers", clientId=client_id)
@@ -215,6 +223,9 @@ class PythonServer:
 
     async def nodes(self) -> list[str]:
         return sorted(self.server.node_ids)
+
+    async def connections(self) -> int:
+        return len(self.server.connected)
 
     async def headers(self, client_id: str) -> Any:
         return self.server.client_ids[client_id].node.remote_headers

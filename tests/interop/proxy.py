@@ -1,6 +1,7 @@
 """A wire between a client and a server that a test can cut, or make deaf on one side."""
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 __all__ = ["Proxy"]
@@ -14,7 +15,9 @@ class Proxy:
         self.url = ""
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._to_clients: set[asyncio.StreamWriter] = set()
         self._deaf = False
+        self._silent = False
 
     async def __aenter__(self) -> "Proxy":
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -23,6 +26,7 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
+        self._silent = False
         self._server.close()
         self.cut()
         await self._server.wait_closed()
@@ -36,6 +40,12 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
         self._deaf = False
+
+    def cut_silently(self) -> None:
+        """End the connections that there are, with no word to the server, now and later."""
+        self._silent = True
+        for writer in self._to_clients:
+            writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -51,12 +61,15 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_client: bool
     ) -> None:
         self._writers.add(writer)
+        if to_client:
+            self._to_clients.add(writer)
         try:
-            while data := await reader.read(65536):
-                if not (to_client and self._deaf):
-                    writer.write(data)
-        except ConnectionError:
-            writer.transport.abort()
+            with suppress(ConnectionError):
+                while data := await reader.read(65536):
+                    if not (to_client and self._deaf):
+                        writer.write(data)
         finally:
-            writer.close()
-            self._writers.discard(writer)
+            if to_client or not self._silent:
+                writer.close()
+                self._writers.discard(writer)
+                self._to_clients.discard(writer)

@@ -36,9 +36,7 @@ async def test_a_client_node_synchronizes_with_the_server(ours: World) -> None:
     await call("nodes.destroy", name="a")
 
 
-async def test_a_message_that_the_server_does_not_know_is_answered_with_an_error(
-    ours: World,
-) -> None:
+async def test_a_client_node_without_a_token_is_refused(ours: World) -> None:
     call = ours.node.call
     await call("nodes.connect", name="a", nodeId="10:a:b", server=ours.wire.url, subprotocol=1)
     assert await call("client.error", name="a") == "wrong-credentials"

@@ -8,7 +8,6 @@ let rooms = {}
 let tasks = {}
 let processed = []
 let sinces = []
-let errors = []
 
 function millis(id) {
   return parseInt(id.split(' ')[0])
@@ -111,15 +110,13 @@ async function start(options) {
   })
   server = new Server({ minSubprotocol: 1, subprotocol: 1, ...options, server: http })
   define()
-  server.on('error', error => errors.push(error.message))
-  server.on('clientError', error => errors.push(error.type ?? error.message))
   await server.listen()
   return http.address().port
 }
 
 export let calls = {
-  async errors() {
-    return errors
+  async connections() {
+    return server.connected.size
   },
 
   async headers({ clientId }) {
