@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeAlias
 
 from nanoid.method import method as nanoid
@@ -75,7 +76,12 @@ def random_id(size: int = 8, random: Random = os.urandom) -> str:
 
 def parse_id(id: str) -> ParsedId:
     """Take a node id or an action id apart: `parse_id("1700000000000 10:Uf_pPwE4:6K7iYdJH 0")`."""
-    node_id = id.split(" ")[1] if " " in id else id
+    return _parse_node_id(id.split(" ")[1] if " " in id else id)
+
+
+# The same clients act again and again; a server asks seven times for each action.
+@lru_cache(4096)
+def _parse_node_id(node_id: str) -> ParsedId:
     user_id, colon, rest = node_id.partition(":")
     if not colon:
         return ParsedId(None, node_id, node_id)

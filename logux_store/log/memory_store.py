@@ -134,7 +134,7 @@ class MemoryStore:
     ) -> list[Entry]:
         if id is not None:
             entry = self._by_id.get(id)
-            if entry is None:
+            if entry is None or reason not in entry[1].reasons:
                 return []
             added = entry[1].added
             min_added = added if min_added is None else max(min_added, added)

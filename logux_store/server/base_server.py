@@ -357,7 +357,8 @@ class BaseServer(Definitions):
 
     def report(self, name: str, **details: Any) -> None:
         """Tell what happens: to the listeners of `report`, and to the logger."""
-        self.emit("report", name, details)
+        if self._events.has("report"):
+            self.emit("report", name, details)
         if self.logger.isEnabledFor(REPORTS[name][0]):
             log_report(self.logger, name, details)
 
