@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -69,7 +70,7 @@ class FileSpace:
         self._alive: FileLock | None = None
         self._leads: FileLock | None = None
         self._term = 0
-        self._serving: asyncio.Task[asyncio.Server] | None = None
+        self._serving: tuple[asyncio.Task[asyncio.Server], socket.socket] | None = None
 
     def client_part(self, make: Callable[[], str]) -> str:
         path = self.directory / "client"
@@ -150,7 +151,8 @@ class FileSpace:
 
     def resign(self) -> None:
         if self._serving is not None:
-            self._serving.add_done_callback(close_server)
+            serving, listening = self._serving
+            serving.add_done_callback(partial(close_server, listening))
             self._serving = None
         if self._leads is not None:
             self._path("address", self._term).unlink(missing_ok=True)
@@ -184,7 +186,7 @@ class FileSpace:
         # The socket listens already: who connects before the server runs waits in its queue.
         listening.setblocking(False)
         kind = loop.create_unix_server if self.transport == "unix" else loop.create_server
-        self._serving = loop.create_task(kind(protocol, sock=listening))
+        self._serving = loop.create_task(kind(protocol, sock=listening)), listening
         write(self._path("address", self._term), json.dumps(address))
 
     async def connect(self, term: int) -> Channel:
@@ -297,7 +299,9 @@ def remove_socket(path: Path, directory: Path) -> None:
         path.parent.rmdir()
 
 
-def close_server(serving: "asyncio.Task[asyncio.Server]") -> None:
-    """Close a server once it has started."""
-    if not serving.cancelled() and serving.exception() is None:
+def close_server(listening: socket.socket, serving: "asyncio.Task[asyncio.Server]") -> None:
+    """Close a server once it has started, or its socket if it has not."""
+    if serving.cancelled() or serving.exception() is not None:
+        listening.close()
+    else:
         serving.result().close()
