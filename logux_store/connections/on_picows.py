@@ -25,6 +25,7 @@ from logux_store.connections.end import (
     CLOSE_TIMEOUT,
     ServerWebSocket,
     WebSocketEnd,
+    frames,
     join_headers,
 )
 
@@ -180,6 +181,13 @@ class ServerListener(Listener):
     __slots__ = ()
 
     _end: ServerWebSocket
+
+    def write(self, texts: Sequence[str]) -> None:
+        transport = self._transport
+        if len(texts) == 1:
+            transport.send(TEXT, texts[0])
+        elif not transport.is_close_frame_sent and not transport.is_disconnected:
+            transport.underlying_transport.write(frames(texts))
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         super().on_ws_connected(transport)

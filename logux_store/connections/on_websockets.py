@@ -31,6 +31,7 @@ from logux_store.connections.end import (
     CLOSE_TIMEOUT,
     ServerWebSocket,
     WebSocketEnd,
+    frames,
     join_headers,
 )
 
@@ -45,7 +46,6 @@ MAX_HEAD = 16_384
 
 FINAL = MASKED = 0x80
 MESSAGES = (FINAL | Opcode.TEXT, FINAL | Opcode.BINARY)
-SHORT = [bytes((FINAL | Opcode.TEXT, size)) for size in range(126)]
 
 logger = logging.getLogger("logux_store.connections")
 
@@ -160,21 +160,8 @@ class ServerSocket(asyncio.BufferedProtocol):
     # What the end asks for.
 
     def write(self, texts: Sequence[str]) -> None:
-        if self._closing:
-            return
-        frames: list[bytes] = []
-        for text in texts:
-            data = text.encode()
-            size = len(data)
-            if size < 126:
-                frames.append(SHORT[size])
-            elif size < 65536:
-                frames.append(b"\x81\x7e" + size.to_bytes(2))
-            else:
-                frames.append(b"\x81\x7f" + size.to_bytes(8))
-            frames.append(data)
-        # One call of the system for all of them, at 5 µs each.
-        self._transport.write(b"".join(frames))
+        if not self._closing:
+            self._transport.write(frames(texts))
 
     def close(self, code: int = 1000) -> None:
         if not self._closing:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from logux_store.connections import find_transport
 from logux_store.server import shell
 from logux_store.server.logger import configure_logging
 from logux_store.server.options import check_address
@@ -21,7 +22,7 @@ from logux_store.server.server import Server
 
 __all__ = ["load_server", "main", "parse_env_file", "settings"]
 
-SETTINGS = ("host", "port", "cert", "key", "logger")
+SETTINGS = ("host", "port", "cert", "key", "transport", "logger")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +47,9 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", help="where to listen, 0 for any free port (LOGUX_PORT)")
     parser.add_argument("--cert", metavar="PATH", help="TLS certificate, PEM (LOGUX_CERT)")
     parser.add_argument("--key", metavar="PATH", help="TLS key, PEM (LOGUX_KEY)")
+    parser.add_argument(
+        "--transport", help="websockets, or picows from the extra fast (LOGUX_TRANSPORT)"
+    )
     parser.add_argument("--logger", help="human or json (LOGUX_LOGGER); default: human")
     parser.add_argument(
         "--reload", action="store_true", help="start anew when a Python file changes"
@@ -145,6 +149,7 @@ def check_server(server: Server) -> None:
     try:
         server.check_ready()
         check_address(server.host, server.port, server.cert, server.key)
+        find_transport(server.transport)
     except (RuntimeError, TypeError, ValueError) as error:
         raise CommandError(str(error)) from error
     for path in (server.cert, server.key):

@@ -102,7 +102,8 @@ class Server(BaseServer):
         self.port = port
         self.cert = cert
         self.key = key
-        self._transport = find_transport(transport)
+        find_transport(transport)
+        self.transport = transport
         self._listening: asyncio.Server | None = None
         self._fronts: set[Front] = set()
         self._links: set[Link] = set()
@@ -189,7 +190,7 @@ class Server(BaseServer):
             max_size=limits.message_size or MANY,
             max_waiting=limits.waiting or MANY,
         )
-        return self._transport.accept(end)
+        return find_transport(self.transport).accept(end)
 
     def _opened(self, connection: ServerWebSocket, link: Link) -> None:
         self._links.add(link)

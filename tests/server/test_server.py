@@ -16,8 +16,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from logux_store.server import Limits, Request, Response, Server
 
 
+transport = "websockets"
+
+
+@pytest.fixture(autouse=True, params=["websockets", "picows"])
+def choose_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests are for both."""
+    monkeypatch.setattr(sys.modules[__name__], "transport", request.param)
+
+
 def make(**options: Any) -> Server:
-    server = Server(**{"subprotocol": 1, "min_subprotocol": 0, "port": 0, **options})
+    defaults = {"subprotocol": 1, "min_subprotocol": 0, "port": 0, "transport": transport}
+    server = Server(**{**defaults, **options})
     server.auth(lambda: True)
     server.type("do", access=lambda *_: True, resend=lambda ctx, action, meta: action.get("to"))
     server.channel("room", access=lambda *_: True)
