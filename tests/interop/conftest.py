@@ -82,14 +82,26 @@ async def node() -> AsyncIterator[NodeProcess]:
 async def make_world(
     node: NodeProcess, server: str, language: str, folder: Path, **options: Any
 ) -> World:
-    application: Application = PythonServer() if server == "python" else JavaScriptServer(node)
+    application: Application
+    if server == "javascript":
+        application = JavaScriptServer(node)
+    else:
+        application = PythonServer()
+        if server == "picows":
+            options["transport"] = server
     await application.start(**options)
     return World(node, application, language, folder)
 
 
-# The pair of originals comes along to show that the tests ask for what they do.
+# The pair of originals comes along to show that the tests ask for what they do. `picows` is this
+# library's server on its other transport.
 @pytest.fixture(
-    params=[("javascript", "python"), ("python", "javascript"), ("javascript", "javascript")],
+    params=[
+        ("javascript", "python"),
+        ("python", "javascript"),
+        ("picows", "javascript"),
+        ("javascript", "javascript"),
+    ],
     ids=lambda pair: f"{pair[1]} client, {pair[0]} server",
 )
 async def world(
