@@ -11,7 +11,7 @@ second time when the server sends it again.
 
 import asyncio
 import os
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from logux_store.actions import Action, ActionCreator, check_sendable
 from logux_store.client.outcome import Outcome, Outcomes
@@ -21,8 +21,9 @@ from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
 from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
 from logux_store.log import Log, LogStore, MemoryStore
+from logux_store.log.listeners import Kind
 from logux_store.log.log import EVENTS as LOG_EVENTS
-from logux_store.meta import Meta
+from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, NodeState
 
 __all__ = ["Client", "DangerousProtocolError", "tab_reasons"]
@@ -59,6 +60,9 @@ class Client:
 
     Raises TypeError or ValueError, with the way out, for an option that is missing or wrong.
     """
+
+    # The kinds of actions that it has to look at before they are added.
+    looks_at: ClassVar[tuple[Kind, ...]] = ("sync", "logux")
 
     def __init__(
         self,
@@ -106,15 +110,16 @@ class Client:
         self._store: LogStore = MemoryStore() if store is None else store
         self.client_id = f"{user_id}:{self._make_client_id()}"
         self.log = self._make_log(clock)
+        self.log.subprotocol = subprotocol
         self.subscriptions = Subscriptions()
         self._outcomes = Outcomes()
         self._events = Emitter()
         # Sent since the node was last without a connection: restored subscriptions go out once.
         self._restored = False
         # Before the node listens: it asks whether a subscription that it is to send is wanted.
-        self.log.on("preadd", self._before_add)
-        self.log.on("add", self._after_add)
-        self.log.on("clean", self._after_clean)
+        self.log.on("preadd", self._before_add, kinds=self.looks_at)
+        self.log.on("add", self._after_add, kinds=("logux",))
+        self.log.on_drop(self._after_drop)
         self.node = self._make_node(
             connection,
             token=token,
@@ -235,6 +240,7 @@ class Client:
         if reconnect:
             self.node.connection.disconnect("destroy")
         self.user_id = user_id
+        self.node.note_unsent()
         self.client_id = f"{user_id}:{self._make_client_id()}"
         self.log.node_id = self.node.local_node_id = self.node_id
         self.node.token = token
@@ -297,14 +303,13 @@ class Client:
         return Log(self.node_id, self._store, clock)
 
     def _make_node(self, connection: Connection, **options: Any) -> ClientNode:
-        return ClientNode(self.node_id, self.log, connection, **options)
+        # A plain action is not for the server.
+        return ClientNode(self.node_id, self.log, connection, kinds=self.looks_at, **options)
 
     # The log.
 
     def _before_add(self, action: Action, meta: Meta) -> None:
         type = action["type"]
-        if meta.subprotocol is None and f" {self.log.node_id} " in meta.id:
-            meta.subprotocol = self.subprotocol
         if type in SUBSCRIPTION_TYPES:
             check_channel(action)
             if type == "logux/unsubscribe":
@@ -319,8 +324,6 @@ class Client:
 
     def _after_add(self, action: Action, meta: Meta) -> None:
         type = action["type"]
-        if not type.startswith("logux/"):
-            return
         if type == "logux/subscribe":
             if meta.sync:
                 self.subscriptions.subscribe(action, meta.id, bool(meta.resubscribe))
@@ -342,11 +345,13 @@ class Client:
         """The server has answered an action, so it need not be kept for being sent."""
         self.log.remove_reason(SYNCING, id=id)
 
-    def _after_clean(self, _action: Action, meta: Meta) -> None:
+    def _after_drop(self, entries: list[Entry]) -> None:
         # The server sends again what came since the subscription; the log would take what it has
         # dropped for new.
-        if meta.added and not meta.sync and f" {self.client_id}:" not in meta.id:
-            self.log.store.remember(meta.id)
+        own = f" {self.client_id}:"
+        for _, meta in entries:
+            if own not in meta.id and meta.added and not meta.sync:
+                self.log.store.remember(meta.id)
 
     # The node.
 

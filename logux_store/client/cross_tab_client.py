@@ -22,7 +22,8 @@ from logux_store.client.tabs.tab_node import ServerLink, TabNode
 from logux_store.events import Listener, Unbind
 from logux_store.ids import Clock, parse_id, random_id, validate_user_id
 from logux_store.log import Log, LogStore
-from logux_store.meta import Meta
+from logux_store.log.listeners import EVERY_KIND
+from logux_store.meta import Entry, Meta
 from logux_store.sync import Connection, NodeState
 
 __all__ = ["CrossTabClient"]
@@ -57,6 +58,7 @@ class CrossTabClient(Client):
 
     node: TabNode
     log: TabLog
+    looks_at = EVERY_KIND
 
     def __init__(
         self,
@@ -214,10 +216,12 @@ class CrossTabClient(Client):
     def _settle(self, id: str) -> None:
         self.log.settle(id)
 
-    def _after_clean(self, _action: Action, meta: Meta) -> None:
+    def _after_drop(self, entries: list[Entry]) -> None:
         # Another tab may hand it over again, or the server send it.
-        if meta.tab is None and (meta.added or f" {self.client_id}:" in meta.id):
-            self.log.store.remember(meta.id)
+        own = f" {self.client_id}:"
+        for _, meta in entries:
+            if meta.tab is None and (meta.added or own in meta.id):
+                self.log.store.remember(meta.id)
 
     # The node.
 

@@ -8,9 +8,11 @@ __all__ = ["Changes"]
 class Changes:
     """What the log did since the timeline last heard of it."""
 
-    __slots__ = ("announced", "forgotten", "inserted", "moved", "released", "undone")
+    __slots__ = ("announced", "forgotten", "inserted", "moved", "released", "undone", "waiting")
 
     def __init__(self) -> None:
+        # Whether there is anything that the timeline has to hear of before what comes next.
+        self.waiting = False
         self.inserted: list[Entry] = []
         self.undone: list[str] = []
         self.moved: list[Meta] = []

@@ -152,9 +152,9 @@ class Snapshots:
             if meta.id not in late:
                 store.set_value(LATE, [*late, meta.id])
 
-    def drop(self, id: str) -> None:
-        """The log has dropped an entry, so the server answers it no more."""
-        self._pending.discard(id)
+    def drop(self, ids: list[str]) -> None:
+        """The log has dropped entries, so the server answers them no more."""
+        self._pending.difference_update(ids)
 
     def undo(self, ids: list[str]) -> None:
         """These are in the timeline no more."""

@@ -35,6 +35,7 @@ T = TypeVar("T")
 logger = logging.getLogger("logux_store.store")
 
 TIME_TRAVEL = "timeTravel"
+UNDO = "logux/undo"
 # How many additions pass between two looks for actions that history need not keep.
 CLEAN_EVERY = 25
 
@@ -74,6 +75,7 @@ class Store(Generic[S]):
         self.dispatch = Dispatch(self._dispatch, self._local, self._cross_tab, self._sync)
         self.initialize: Initialized[Store[S]] = Initialized(self)
         """Awaited, gives the store; what the log held is folded into the state already."""
+        self._tab_id = client.tab_id
         self._tab_reason = tab_reasons(client.tab_id)[1]
         self._history = reasonless_history
         self._additions = 0
@@ -97,13 +99,14 @@ class Store(Generic[S]):
             # Rather now than when it is to be saved for the first time.
             self._snapshots.encoded(self.state)
         log = self.log
-        log.on("preadd", self._before_add)
-        log.type("logux/undo", self._before_undo, event="preadd")
+        log.on("preadd", self._before_add, kinds=("plain", "sync"))
+        log.on("preadd", self._before_logux, kinds=("logux",))
+        log.type(UNDO, self._before_undo, event="preadd")
         # By type, so that it comes before the client takes the reason off the undone action.
-        log.type("logux/undo", self._on_undo)
-        log.on("add", self._on_add)
+        log.type(UNDO, self._on_undo)
+        log.on("add", self._on_add, kinds=("plain", "sync"))
         log.on("move", self._on_move)
-        log.on("clean", self._on_clean)
+        log.on_drop(self._on_drop)
         log.on("batch", self._flush)
         log.on("store", self._on_store)
         client.on("role", self._on_role)
@@ -174,19 +177,25 @@ class Store(Generic[S]):
     def __repr__(self) -> str:
         return f"<Store of {self.client.node_id}: {self.state!r}>"
 
-    # The four ways to dispatch.
+    # The four ways to dispatch. The first two make the meta themselves: through the keywords of
+    # `log.add` a dispatch would take a fifth longer.
 
     def _dispatch(self, action: Action) -> Action:
-        self.log.add(action, reasons=[self._tab_reason], tab=self.client.tab_id, dispatch=True)
+        meta = self.log.new_meta([self._tab_reason])
+        meta.tab = self._tab_id
+        meta.dispatch = True
+        self.log.put(action, meta)
         return action
-
-    def _local(self, action: Action, **meta: Any) -> Meta | None:
-        """Add an action that only this tab sees; see `Log.add` for the keys of `meta`."""
-        return self.log.add(action, tab=self.client.tab_id, **_own_reasons(meta))
 
     def _cross_tab(self, action: Action, **meta: Any) -> Meta | None:
         """Add an action that all of the user's tabs see; see `Log.add`."""
-        return self.log.add(action, **_own_reasons(meta))
+        if meta:
+            return self.log.add(action, **_own_reasons(meta))
+        return self.log.put(action, self.log.new_meta([TIME_TRAVEL]))
+
+    def _local(self, action: Action, **meta: Any) -> Meta | None:
+        """Add an action that only this tab sees; see `Log.add` for the keys of `meta`."""
+        return self.log.add(action, tab=self._tab_id, **_own_reasons(meta))
 
     def _sync(self, action: Action, **meta: Any) -> Outcome:
         """Add an action that the server shall have; see `Client.sync`."""
@@ -207,7 +216,7 @@ class Store(Generic[S]):
         for action, meta in entries:
             if not self._is_visible(meta):
                 continue
-            if action["type"] == "logux/undo":
+            if action["type"] == UNDO:
                 if isinstance(action.get("id"), str):
                     undone.append(action["id"])
             elif not action["type"].startswith("logux/"):
@@ -242,13 +251,18 @@ class Store(Generic[S]):
 
     def _before_add(self, action: Action, meta: Meta) -> None:
         if self._timeline.reducing:
-            raise RuntimeError(
-                f"a reducer may not dispatch; {action['type']!r} was dispatched from within one"
-            )
-        if meta.dispatch or meta.no_auto_reason or action["type"].startswith("logux/"):
-            return
-        if TIME_TRAVEL not in meta.reasons:
+            self._refuse(action)
+        if not (meta.dispatch or meta.no_auto_reason or TIME_TRAVEL in meta.reasons):
             meta.reasons.append(TIME_TRAVEL)
+
+    def _before_logux(self, action: Action, _meta: Meta) -> None:
+        if self._timeline.reducing:
+            self._refuse(action)
+
+    def _refuse(self, action: Action) -> None:
+        raise RuntimeError(
+            f"a reducer may not dispatch; {action['type']!r} was dispatched from within one"
+        )
 
     def _before_undo(self, action: Action, meta: Meta) -> None:
         # The undo is kept as long as the action it undoes, or, where that is still to come, as
@@ -267,14 +281,30 @@ class Store(Generic[S]):
             self._changed(action, meta)
 
     def _on_add(self, action: Action, meta: Meta) -> None:
-        if action["type"].startswith("logux/") or not self._is_visible(meta):
+        if meta.tab is not None and meta.tab != self._tab_id:
             return
-        self._changes.inserted.append((action, meta))
-        if self._snapshots is not None:
-            self._snapshots.note(meta)
-        if not meta.no_auto_reason or self._snapshots is not None:
+        changes, snapshots = self._changes, self._snapshots
+        if snapshots is not None:
+            snapshots.note(meta)
+        if not meta.no_auto_reason or snapshots is not None:
             self._additions += 1
-        self._changed(action, meta)
+        if changes.waiting or self.log.batches or self._events.listeners:
+            changes.inserted.append((action, meta))
+            self._changed(action, meta)
+            return
+        # Nothing waits and nobody listens: the way through the changes would cost twice as much.
+        try:
+            self._timeline.add(meta.key, meta.id, action)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # A slow reducer was interrupted: the action waits for the next occasion.
+                changes.inserted.append((action, meta))
+                changes.announced.append((action, meta))
+                changes.waiting = True
+            raise
+        finally:
+            if self._additions >= CLEAN_EVERY and not changes.waiting:
+                self._limit_history()
 
     def _on_move(self, action: Action, meta: Meta, _old: OrderKey) -> None:
         if not action["type"].startswith("logux/") and self._is_visible(meta):
@@ -283,17 +313,26 @@ class Store(Generic[S]):
                 self._snapshots.note(meta)
             self._changed(action, meta)
 
-    def _on_clean(self, action: Action, meta: Meta) -> None:
+    def _on_drop(self, entries: list[Entry]) -> None:
+        # The state stays as it is.
+        released = [meta.id for _, meta in entries]
+        forgotten = [str(action.get("id")) for action, _ in entries if action["type"] == UNDO]
         if self._snapshots is not None:
-            self._snapshots.drop(meta.id)
-        # The timeline hears of it with the next change; the state stays as it is.
-        if action["type"] == "logux/undo":
-            self._changes.forgotten.append(str(action.get("id")))
-        elif not action["type"].startswith("logux/"):
-            self._changes.released.append(meta.id)
+            self._snapshots.drop(released)
+        if self._changes.waiting:
+            # What waits may be about the same actions.
+            self._changes.released += released
+            self._changes.forgotten += forgotten
+        else:
+            self._release(released, forgotten)
+
+    def _release(self, released: list[str], forgotten: list[str]) -> None:
+        self._timeline.release_all(released)
+        for id in forgotten:
+            self._timeline.forget_undo(id)
 
     def _on_store(self) -> None:
-        self._stale = True
+        self._stale = self._changes.waiting = True
 
     def _on_role(self) -> None:
         # The former leader may have let the log drop what is in no snapshot of this tab.
@@ -301,9 +340,10 @@ class Store(Generic[S]):
             self._snapshots.advance(self._timeline, least=1)
 
     def _is_visible(self, meta: Meta) -> bool:
-        return meta.tab is None or meta.tab == self.client.tab_id
+        return meta.tab is None or meta.tab == self._tab_id
 
     def _limit_history(self) -> None:
+        self._additions = 0
         snapshots = self._snapshots
         if snapshots is not None:
             snapshots.advance(self._timeline)
@@ -320,6 +360,7 @@ class Store(Generic[S]):
                 self.log.remove_reason(TIME_TRAVEL, **limits)
 
     def _changed(self, action: Action, meta: Meta) -> None:
+        self._changes.waiting = True
         self._changes.announced.append((action, meta))
         if not self.log.in_batch:
             self._flush()
@@ -331,7 +372,6 @@ class Store(Generic[S]):
         finally:
             # Not when a slow reducer was interrupted: a snapshot would lack what waits now.
             if self._additions >= CLEAN_EVERY and not self._changes.announced:
-                self._additions = 0
                 self._limit_history()
 
     def _apply(self, changes: Changes) -> None:
@@ -367,13 +407,10 @@ class Store(Generic[S]):
             if changes.undone or changes.moved:
                 moves = [(meta.id, meta.key) for meta in changes.moved]
                 timeline.change(inserts, changes.undone, moves)
-            elif inserts:
+            else:
                 timeline.insert(inserts)
         finally:
-            for id in changes.released:
-                timeline.release(id)
-            for id in changes.forgotten:
-                timeline.forget_undo(id)
+            self._release(changes.released, changes.forgotten)
             if self._snapshots is not None:
                 self._snapshots.undo(changes.undone)
 
