@@ -6,7 +6,7 @@ memory than before; it is looked at after every tenth of the cycles.
 
 import argparse
 
-from benchmarks.served import ours
+from benchmarks.served import TRANSPORTS, ours
 
 AT_ONCE = 20
 
@@ -15,8 +15,10 @@ def main() -> None:
     """Prints a line for each tenth; the first one warms up."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.churn", description=__doc__)
     parser.add_argument("--cycles", type=int, default=100_000)
-    cycles = parser.parse_args().cycles
-    with ours() as served:
+    parser.add_argument("--transport", choices=TRANSPORTS, default=TRANSPORTS[0])
+    options = parser.parse_args()
+    cycles = options.cycles
+    with ours(options.transport) as served:
         first = 0
         for tenth in range(1, 11):
             rate = served.load("cycle", count=cycles // 10, atOnce=AT_ONCE).figure

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 from benchmarks.measure import Case, Run, Side
-from benchmarks.served import Served, ours, peer, peer_name
+from benchmarks.served import TRANSPORTS, Served, ours, peer, peer_name
 
 __all__ = ["cases"]
 
@@ -12,15 +13,16 @@ COUNT = 2000
 
 
 def cases(_: ExitStack) -> Iterator[Case]:
-    """Two thousand more than a few."""
-    yield Case(
-        f"{COUNT:,} idle",
-        "KB each",
-        idle(ours),
-        {peer_name(): idle(peer)},
-        better="lower",
-        runs=3,
-    )
+    """Two thousand more than a few, on either transport."""
+    for transport in TRANSPORTS:
+        yield Case(
+            f"{COUNT:,} idle, {transport}",
+            "KB each",
+            idle(partial(ours, transport)),
+            {peer_name(): idle(peer)},
+            better="lower",
+            runs=3,
+        )
 
 
 def idle(start: Callable[[], Served]) -> Side:

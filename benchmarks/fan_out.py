@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from benchmarks.measure import Case, Run, Side
-from benchmarks.served import Served, ours, peer, peer_name
+from benchmarks.served import TRANSPORTS, Served, ours, peer, peer_name
 
 __all__ = ["cases"]
 
@@ -13,11 +13,17 @@ UNIT = "deliveries per processor second"
 
 
 def cases(stack: ExitStack) -> Iterator[Case]:
-    """With many actions in flight at a time, and with one."""
-    sides = [open_room(stack, served()) for served in (ours, peer)]
-    for window, actions in ((64, 2000), (1, 1000)):
-        mine, its = (fan_out(served, actions, window) for served in sides)
-        yield Case(f"window {window}", UNIT, mine, {peer_name(): its})
+    """With many actions in flight at a time, and with one; on either transport."""
+    theirs = open_room(stack, peer())
+    for transport in TRANSPORTS:
+        mine = open_room(stack, ours(transport))
+        for window, actions in ((64, 2000), (1, 1000)):
+            yield Case(
+                f"window {window}, {transport}",
+                UNIT,
+                fan_out(mine, actions, window),
+                {peer_name(): fan_out(theirs, actions, window)},
+            )
 
 
 def open_room(stack: ExitStack, served: Served) -> Served:

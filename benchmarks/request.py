@@ -3,28 +3,40 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.measure import Case
-from benchmarks.served import Served, ours, peer, peer_name
+from benchmarks.measure import Case, Side
+from benchmarks.served import TRANSPORTS, Served, ours, peer, peer_name
 
 __all__ = ["cases"]
 
 
 def cases(stack: ExitStack) -> Iterator[Case]:
-    """As many as possible with a window of 64, and one after the other."""
-    mine, its = (open_sender(stack, served()) for served in (ours, peer))
-    yield Case(
-        "window 64",
-        "actions/s",
-        lambda: mine.load("request", actions=20_000, window=64),
-        {peer_name(): lambda: its.load("request", actions=20_000, window=64)},
-    )
-    yield Case(
-        "window 1, median",
-        "ms",
-        lambda: mine.load("roundTrip", actions=3000),
-        {peer_name(): lambda: its.load("roundTrip", actions=3000)},
-        better="lower",
-    )
+    """As many as possible with a window of 64, and one after the other; on either transport."""
+    theirs = open_sender(stack, peer())
+    for transport in TRANSPORTS:
+        mine = open_sender(stack, ours(transport))
+        yield Case(
+            f"window 64, {transport}",
+            "actions/s",
+            many(mine),
+            {peer_name(): many(theirs)},
+        )
+        yield Case(
+            f"window 1, {transport}",
+            "ms (median)",
+            one_by_one(mine),
+            {peer_name(): one_by_one(theirs)},
+            better="lower",
+        )
+
+
+def many(served: Served) -> Side:
+    """Send actions, 64 at a time."""
+    return lambda: served.load("request", actions=20_000, window=64)
+
+
+def one_by_one(served: Served) -> Side:
+    """Send actions, each when the one before it is processed."""
+    return lambda: served.load("roundTrip", actions=3000)
 
 
 def open_sender(stack: ExitStack, served: Served) -> Served:

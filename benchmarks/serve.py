@@ -1,5 +1,5 @@
 """This library's server in a process of its own: the peer of `js/server.js`, with the same
-application. `python -m benchmarks.serve`
+application. `python -m benchmarks.serve [TRANSPORT [LOOP]]`
 
 The first line of output is the port; each line of input asks for a garbage collection, and is
 answered by a line; the end of input ends the server.
@@ -8,14 +8,17 @@ answered by a line; the end of input ends the server.
 import asyncio
 import gc
 import sys
-from typing import Any
+from typing import Any, cast
 
+import uvloop
+
+from logux_store.connections import TransportName
 from logux_store.server import Server
 
 
-async def serve() -> None:
-    """Serve until the input ends."""
-    server = Server(subprotocol=1, min_subprotocol=1, port=0, env="production")
+async def serve(transport: TransportName) -> None:
+    """Serve until the input ends, with one of the transports."""
+    server = Server(subprotocol=1, min_subprotocol=1, port=0, env="production", transport=transport)
     for event in ("error", "client_error", "fatal"):
         server.on(event, fail)
     server.auth(lambda: True)
@@ -40,5 +43,12 @@ def fail(error: Exception, *_: Any) -> None:
     sys.exit(1)
 
 
+def main(transport: str = "websockets", loop: str = "asyncio") -> None:
+    """Run the server, in the loop of asyncio or in uvloop."""
+    factory = None if loop == "asyncio" else uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(cast(TransportName, transport)))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve())
+    main(*sys.argv[1:])

@@ -13,15 +13,18 @@ from typing import Any, Self
 
 from benchmarks.measure import Run
 from benchmarks.node import Node, find_node, package_name
+from logux_store.connections import TransportName
 
-__all__ = ["Served", "ours", "peer", "peer_name"]
+__all__ = ["TRANSPORTS", "Served", "ours", "peer", "peer_name"]
+
+TRANSPORTS: tuple[TransportName, ...] = ("websockets", "picows")
 
 HERE = Path(__file__).parent
 
 
-def ours() -> "Served":
-    """This library's server."""
-    return Served([sys.executable, "-m", "benchmarks.serve"])
+def ours(transport: TransportName = "websockets", loop: str = "asyncio") -> "Served":
+    """This library's server, on a transport and in the loop of asyncio or in uvloop."""
+    return Served([sys.executable, "-m", "benchmarks.serve", transport, loop])
 
 
 def peer() -> "Served":
