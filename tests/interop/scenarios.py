@@ -189,7 +189,7 @@ def make_scenario(seed: int, *, tame: bool) -> Scenario:
     random = Random(seed)
     maker = Maker(random, tame=tame)
     every = random.choice([1, 2, 5, 50])
-    steps = [maker.step() for _ in range(random.randrange(1, 40))]
+    steps = [maker.dispatch()] + [maker.step() for _ in range(random.randrange(40))]
     return {"saveStateEvery": every, "reasonlessHistory": 10_000, "steps": steps}
 
 
