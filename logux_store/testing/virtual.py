@@ -36,10 +36,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._jumping = Jumping()
+        self.ended_by: BaseException | None = None
         super().__init__(self._jumping)
 
     def time(self) -> float:
         return self._jumping.time
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report an error as any loop does, but end the run for what is no `Exception`: a test's
+        time is up in whatever callback happens to run then, and virtual time would go on for ever.
+        """
+        error = context.get("exception")
+        if isinstance(error, BaseException) and not isinstance(error, Exception):
+            self.ended_by = error
+            self.stop()
+        else:
+            super().call_exception_handler(context)
 
 
 class VirtualClock:
@@ -67,4 +79,10 @@ def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
     coroutine has ended is cancelled.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(coroutine)
+        loop = runner.get_loop()
+        try:
+            return runner.run(coroutine)
+        except RuntimeError:
+            if isinstance(loop, VirtualLoop) and loop.ended_by is not None:
+                raise loop.ended_by from None
+            raise

@@ -81,3 +81,29 @@ def test_a_clock_follows_the_loop_in_milliseconds() -> None:
 
     run_virtual(test())
     assert VirtualClock()() == VirtualClock().start
+
+
+def test_what_is_no_exception_ends_the_run_from_whatever_callback_it_comes() -> None:
+    class TimeIsUpError(BaseException):
+        pass
+
+    async def endless() -> None:
+        loop = asyncio.get_running_loop()
+        turns = 0
+
+        def again() -> None:
+            nonlocal turns
+            turns += 1
+            if turns == 100:
+                raise TimeIsUpError
+            loop.call_soon(again)
+
+        def beside() -> None:
+            loop.call_soon(beside)
+
+        again()
+        beside()
+        await loop.create_future()
+
+    with pytest.raises(TimeIsUpError):
+        run_virtual(endless())
