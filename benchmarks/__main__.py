@@ -12,12 +12,13 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import connections, fan_out, log, request, room, storage
+from benchmarks import connections, fan_out, leader, log, request, room, storage
 from benchmarks.measure import Case, Result, measure
 
 BENCHMARKS: dict[str, Callable[[ExitStack], Iterable[Case]]] = {
     "log": log.cases,
     "storage": storage.cases,
+    "leader": leader.cases,
     "fan-out": fan_out.cases,
     "request": request.cases,
     "room": room.cases,
