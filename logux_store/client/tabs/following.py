@@ -195,7 +195,8 @@ class Following:
                 self.connected = welcome["connected"]
                 return nothing
             case ["log", [*entries], [*unsent]]:
-                self._unsent += unsent
+                if not self.connected:
+                    self._unsent += unsent
                 return partial(self._copy_entries, [("add", *read_entry(e)) for e in entries])
             case ["joined", int() as position, int() as added, dict() as values]:
                 return partial(self._join, position, added, values)

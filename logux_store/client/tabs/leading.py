@@ -61,8 +61,8 @@ saved of the state, without which the log may not be enough to make it.
 SILENCE = 10
 """How many timeouts long a follower may be silent: one that is busy does no harm."""
 
-PIECE = 500
-"""How many entries of the log are sent in one turn of the loop."""
+PIECE = 100
+"""How many entries of the log are sent in one turn of the loop, which has to connect as well."""
 
 
 class Member:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from logux_store.actions import Action
+from logux_store.client.tabs.tab_log import SYNCING
 from logux_store.events import Listener, Unbind
 from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, Message
@@ -106,6 +107,13 @@ class TabNode(ClientNode):
         with log.batch():
             for id, time in moves:
                 log.move(id, time)
+
+    def entries_since(self, added: int) -> Iterable[Entry]:
+        # A long log is not read for the few entries that wait for an answer. A server that says
+        # `once` is asked again also for what it has acknowledged: it may have crashed since.
+        once = self.remote_headers.get("once") is True
+        waiting = self.log.store.entries_with_reason(SYNCING)
+        return [entry for entry in waiting if once or entry[1].added > added]
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         super().deliver(entries, partial(self._acknowledge_later, acknowledge))
