@@ -263,12 +263,15 @@ class CrossTabClient(Client):
     def _on_error(self, error: Exception) -> None:
         self._tell_error("error", error)
         super()._on_error(error)
+        if self.error is error and not self.node.relaying:
+            self._tab.error = error
 
     def _tell_error(self, name: str, error: Exception) -> None:
         self._tell(name, error_message(error))
 
     def _tell(self, *message: Any) -> None:
-        self._tab.tell(*message)
+        if not self.node.relaying:
+            self._tab.tell(*message)
 
     def _before_opening(self) -> None:
         self._tell("offset", self.node.offset)
