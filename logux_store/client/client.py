@@ -5,8 +5,8 @@ until the server has processed or undone them; their outcome can be awaited; sub
 back after a reconnection; the user can change.
 
 Invariants: only synchronized actions of the present user leave; an action that cannot be sent is
-refused before it is added; an action from elsewhere that the log has dropped is not applied a
-second time when the server sends it again.
+refused before it is added; an action that the log has dropped is not applied a second time when the
+server sends it again, but is when another program runs that does not know what it did.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import os
 from typing import Any, ClassVar, Literal
 
 from logux_store.actions import Action, ActionCreator, check_sendable
+from logux_store.client.dropped import Dropped
 from logux_store.client.outcome import Outcome, Outcomes
 from logux_store.client.subscriptions import Subscriptions, check_channel
 from logux_store.connections import Reconnect, WebSocketConnection
@@ -111,6 +112,10 @@ class Client:
         self.client_id = f"{user_id}:{self._make_client_id()}"
         self.log = self._make_log(clock)
         self.log.subprotocol = subprotocol
+        self.dropped = Dropped()
+        """What the log has dropped since this client was made."""
+        self.saves_state = False
+        """Whether the state is saved with the log, so that the next program knows what this did."""
         self.subscriptions = Subscriptions()
         self._outcomes = Outcomes()
         self._events = Emitter()
@@ -348,10 +353,11 @@ class Client:
     def _after_drop(self, entries: list[Entry]) -> None:
         # The server sends again what came since the subscription; the log would take what it has
         # dropped for new.
-        own = f" {self.client_id}:"
         for _, meta in entries:
-            if own not in meta.id and meta.added and not meta.sync:
-                self.log.store.remember(meta.id)
+            if meta.added:
+                self.dropped.add(meta.id)
+                if self.saves_state:
+                    self.log.store.remember(meta.id)
 
     # The node.
 
@@ -369,8 +375,12 @@ class Client:
         return action, meta
 
     def _on_receive(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
-        known = self.log.store.remembers(meta.id) and f" {self.client_id}:" not in meta.id
+        known = meta.id in self.dropped or self._is_saved(meta.id)
         return None if known else (action, meta)
+
+    def _is_saved(self, id: str) -> bool:
+        """Whether an action that the log has dropped is in the state that is saved with it."""
+        return self.saves_state and self.log.store.remembers(id)
 
     def _check_protocol(self) -> None:
         if (

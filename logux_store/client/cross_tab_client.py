@@ -220,10 +220,16 @@ class CrossTabClient(Client):
         # Another tab may hand it over again, or the server send it.
         own = f" {self.client_id}:"
         for _, meta in entries:
+            # What the leader has dropped at once is in the state as well.
+            self.dropped.add(meta.id)
             if meta.tab is None and (meta.added or own in meta.id):
                 self.log.store.remember(meta.id)
 
     # The node.
+
+    def _on_receive(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
+        # What this tab has dropped, a younger one may never have had.
+        return None if self._is_saved(meta.id) else (action, meta)
 
     def _on_send(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
         if not meta.sync or parse_id(meta.id).user_id != self.user_id:

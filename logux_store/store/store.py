@@ -89,6 +89,7 @@ class Store(Generic[S]):
         # Whether the log goes on with another store, which may have another snapshot.
         self._stale = False
         if snapshot is not None:
+            client.saves_state = True
             self._snapshots = Snapshots(
                 self.log, snapshot, reasonless_history, encode_state, decode_state
             )
@@ -282,6 +283,9 @@ class Store(Generic[S]):
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         if meta.tab is not None and meta.tab != self._tab_id:
+            return
+        if meta.id in self.client.dropped:
+            # It is in the state already; the server has sent it again for another tab.
             return
         changes, snapshots = self._changes, self._snapshots
         if snapshots is not None:

@@ -16,6 +16,7 @@ from logux_store import (
     MemoryStore,
     ServerNode,
     UndoError,
+    create_store_creator,
 )
 from logux_store.client.tabs import MemorySpace
 from logux_store.testing import TestLog, TestPair, run_virtual
@@ -205,11 +206,29 @@ def test_an_action_that_was_dropped_is_not_taken_for_new_when_it_comes_again() -
     assert added == ["a"]
 
 
-@pytest.mark.parametrize("kind", [Client, CrossTabClient])
-def test_an_own_action_that_was_dropped_is_taken_when_the_server_sends_it_again(
-    kind: type[Client],
+@pytest.mark.parametrize("saves_state", [False, True])
+def test_what_was_dropped_is_new_to_the_next_run_unless_the_state_is_saved(
+    saves_state: bool,
 ) -> None:
-    # Other tabs, and the next run, know nothing of it.
+    store = MemoryStore()
+    entry: Any = None
+    for expected in (1, 0 if saves_state else 1):
+        network = Network(store=store)
+        network.client.saves_state = saves_state
+        network.client.on("preadd", lambda action, meta: meta.reasons.append("history"))
+        network.connect()
+        if entry is None:
+            entry = ({"type": "a"}, network.log.add({"type": "a"}))
+        else:
+            network.node.enqueue(*entry)
+        network.pair.deliver()
+        assert network.client.log.remove_reason("history") == expected
+
+
+@pytest.mark.parametrize(("kind", "times"), [(Client, 1), (CrossTabClient, 2)])
+def test_an_own_action_that_was_dropped_is_taken_again_for_other_tabs(
+    kind: type[Client], times: int
+) -> None:
     async def test() -> None:
         pair, log = TestPair(), TestLog("server:x")
         log.keep_actions()
@@ -220,7 +239,9 @@ def test_an_own_action_that_was_dropped_is_taken_when_the_server_sends_it_again(
         await client.wait_for("synchronized")
         heard: list[str] = []
         client.type("name", lambda action, meta: heard.append(meta.id))
-        outcome = client.sync({"type": "name"}, reasons=[])
+        counter = create_store_creator(client)(lambda state, action: (state or 0) + 1)
+        before = counter.state
+        outcome = counter.dispatch.sync({"type": "name"}, reasons=[])
         await asyncio.sleep(1)
         log.add({"type": "logux/processed", "id": outcome.id})
         await outcome
@@ -229,7 +250,8 @@ def test_an_own_action_that_was_dropped_is_taken_when_the_server_sends_it_again(
         assert entry is not None
         node.enqueue(*entry)
         await asyncio.sleep(1)
-        assert heard == [outcome.id] * 2
+        assert heard == [outcome.id] * times
+        assert counter.state == before + 1
         await client.destroy()
 
     run_virtual(test())
