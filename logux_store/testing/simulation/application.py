@@ -23,6 +23,7 @@ from random import Random
 from typing import Any
 
 from logux_store.actions import Action
+from logux_store.ids import id_time
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
 from logux_store.server import BaseServer, Context
@@ -34,6 +35,23 @@ KEEP = "keep"
 # How much older than a client's `since` an action may be and still be sent: a server's clock may
 # have been set back.
 MARGIN = 60_000
+
+
+def queue_of(action: Action) -> str:
+    """The queue in which a server processes an action."""
+    return "sets" if action["type"].startswith("set/") else "main"
+
+
+def address(_ctx: Context, action: Action, _meta: Meta) -> Any:
+    """Whom an action goes to."""
+    if action["type"] == "mail/send":
+        return {"users": [action["to"]]}
+    return f"rooms/{action['room']}"
+
+
+def everybody(_ctx: Context, _action: Action, _meta: Meta) -> bool:
+    """Anybody may subscribe."""
+    return True
 
 
 class SimulatedError(Exception):
@@ -114,30 +132,19 @@ class Application:
         log = server.log
         server.auth(lambda: True)
         log.on("preadd", lambda action, meta: self._keep(log, action, meta))
-        for type, queue in (
-            ("text/append", "main"),
-            ("set/put", "sets"),
-            ("set/drop", "sets"),
-            ("signal/send", "main"),
-        ):
+        for type in ("text/append", "set/put", "set/drop", "signal/send", "mail/send"):
             server.type(
                 type,
                 access=self._access,
-                resend=lambda ctx, action, meta: f"rooms/{action['room']}",
+                resend=address,
                 process=self._process,
-                queue=queue,
+                queue=queue_of({"type": type}),
             )
-        server.type(
-            "mail/send",
-            access=self._access,
-            resend=lambda ctx, action, meta: {"users": [action["to"]]},
-            process=self._process,
-        )
         if self.loads == "at_once":
             server.channel("rooms/:room", access_and_load=self._load_slowly)
         else:
             load = self._load_slowly if self.loads == "slow" else self._load
-            server.channel("rooms/:room", access=lambda ctx, action, meta: True, load=load)
+            server.channel("rooms/:room", access=everybody, load=load)
 
     def _keep(self, log: Log, action: Action, meta: Meta) -> None:
         type = action["type"]
@@ -150,7 +157,7 @@ class Application:
                 meta.indexes = [room]
                 meta.arrived = log.clock()
 
-    def _access(self, ctx: Context, action: Action, meta: Meta) -> Any:
+    def _access(self, _ctx: Context, action: Action, _meta: Meta) -> Any:
         if action["access"]:
             return self._slow_access(action)
         return self._allows(action)
@@ -180,8 +187,14 @@ class Application:
             raise SimulatedError(meta.id)
         store = ctx.server.log.store
         store.set_value(f"done {meta.id}", (store.value(f"done {meta.id}") or 0) + 1)
+        if not ctx.is_server:
+            queue = f"last {ctx.node_id} {queue_of(action)}"
+            last = store.value(queue) or 0
+            if id_time(meta.id) < last:
+                store.set_value("disorder", f"{meta.id} was processed after the one of {last}")
+            store.set_value(queue, id_time(meta.id))
 
-    def _load(self, ctx: Context, action: Action, meta: Meta) -> list[tuple[Action, Meta]]:
+    def _load(self, ctx: Context, action: Action, _meta: Meta) -> list[tuple[Action, Meta]]:
         since = action.get("since")
         oldest = since["time"] - MARGIN if since and self.loads == "since" else 0
         return [*entries_since(ctx.server.log, ctx.params["room"], oldest)]

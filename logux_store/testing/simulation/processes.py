@@ -19,12 +19,17 @@ from weakref import WeakSet
 
 from logux_store.testing.virtual import VirtualLoop
 
-__all__ = ["Process", "SimulatedLoop"]
+__all__ = ["Process", "SimulatedLoop", "right_time"]
 
 T = TypeVar("T")
 
 START = 1_700_000_000_000
 """What a right clock shows when the world begins (ms)."""
+
+
+def right_time(loop: asyncio.AbstractEventLoop) -> int:
+    """What a right clock shows (ms)."""
+    return START + round(loop.time() * 1000)
 
 
 class Process:
@@ -48,7 +53,7 @@ class Process:
 
     def clock(self) -> int:
         """What the clock of the machine shows (ms)."""
-        return START + round(self.loop.time() * 1000) + self.ahead
+        return right_time(self.loop) + self.ahead
 
     def run(self, call: Callable[..., T], *args: Any) -> T:
         """Call something as this process."""

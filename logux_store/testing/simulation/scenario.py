@@ -59,12 +59,26 @@ class Scenario:
     timeout: float
     loads: str
     save_state_every: int
+    history: int
+    """How many actions a client keeps; with few of them, places are forgotten before all that
+    belongs there has come.
+    """
     duration: float
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def precision(self) -> int | None:
+        """How wrong the time of an action may be at most (ms), by how long messages travel; None if
+        something happens that keeps clients from knowing the server's clock.
+        """
+        if any(event.name in UNCERTAIN for event in self.events):
+            return None
+        return round(2000 * self.latency[1]) + 10
 
 
 DEEDS = ("act", "burst", "serve", "moderate", "rooms")
 TROUBLES = ("cut", "go_dead", "partition", "slow", "offline", "clock", "crash", "stop", "hang")
+UNCERTAIN = ("step_clock", "hang", "partition", "slow", "go_dead")
 LATENCIES = ((0.0, 0.0), (0.001, 0.01), (0.01, 0.3), (0.1, 3.0))
 COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5))
 
@@ -97,6 +111,7 @@ def make_scenario(seed: int) -> Scenario:
         timeout=timeout,
         loads=random.choice(("since", "all", "slow", "at_once")),
         save_state_every=random.choice((1, 3, 50)),
+        history=random.choice((1000, 1000, 1000, 5)),
         duration=random.choice((5.0, 20.0, 60.0)),
     )
     scenario.events = draw_events(scenario, random, users)
@@ -121,7 +136,11 @@ def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Ev
         written = []
         for _ in range(count):
             number += 1
-            written.append(write_action(random, rooms, users, number))
+            action = write_action(random, rooms, users, number)
+            if scenario.history < 1000 and "verdict" in action:
+                # What is forgotten cannot be undone.
+                action["verdict"] = "ok"
+            written.append(action)
         return written
 
     for client in clients:
@@ -144,7 +163,7 @@ def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Ev
                     (action,) = actions(1)
                     if action["type"] != "draft/change":
                         events.append(Event(at, server, "act", (action,)))
-                case "moderate":
+                case "moderate" if scenario.history == 1000:
                     events.append(Event(at, server, "moderate", (random.getrandbits(32),)))
                 case "rooms":
                     name = random.choice(("subscribe", "unsubscribe"))

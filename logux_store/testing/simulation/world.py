@@ -92,7 +92,7 @@ class World:
         )
         self.sent: dict[str, Sent] = {}
         computers = {
-            name: Computer(name, self.make_disk(name, make_disk), scenario.skew[name])
+            name: Computer(loop, name, self.make_disk(name, make_disk), scenario.skew[name])
             for name in scenario.durable
         }
         self.servers = {
@@ -106,7 +106,7 @@ class World:
                 name,
                 computers[person.computer],
                 user_id=person.user,
-                to=person.server,
+                server=computers[person.server],
                 tab=person.tab,
                 sent=self.sent,
             )
