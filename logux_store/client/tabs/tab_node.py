@@ -17,12 +17,15 @@ from typing import Any
 from logux_store.actions import Action
 from logux_store.client.tabs.tab_log import SYNCING
 from logux_store.events import Listener, Unbind
+from logux_store.ids import OrderKey
 from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, Message
 from logux_store.sync.base_node import BaseNode
 from logux_store.sync.outgoing import Outgoing
 
 __all__ = ["ServerLink", "TabNode"]
+
+NOTHING = (0, "")
 
 
 class TabNode(ClientNode):
@@ -36,9 +39,10 @@ class TabNode(ClientNode):
         self.before_opening: Callable[[], object] = nothing
         self.before_acknowledging: Callable[[], object] = nothing
         self.relaying = False
-        # The time of the last action of each node that was sent.
-        self._sent: dict[str, int] = {}
+        # The last action of each node that was sent: its time, and its id.
+        self._sent: dict[str, tuple[int, str]] = {}
         super().__init__(*args, **options)
+        self._unbind.append(self.log.on("move", self._moved))
 
     def relay(self, event: str, *args: Any) -> None:
         """Emit an event that is not this node's own, such as one of the leader's node."""
@@ -90,14 +94,14 @@ class TabNode(ClientNode):
         if not ahead:
             return
         own = log.node_id
-        last = self._sent.get(own, 0)
+        last, _ = self._sent.get(own, NOTHING)
         moves: list[tuple[str, int]] = []
         for id in ids:
             entry = log.by_id(id)
             if entry is None:
                 continue
             node_id, before = id.split(" ")[1], entry[1].time
-            sent = self._sent.get(node_id, 0)
+            sent, _ = self._sent.get(node_id, NOTHING)
             # One that was given an earlier time than what was sent stays before that.
             time = before - ahead if before < sent else max(before - ahead, sent)
             moves.append((id, time))
@@ -150,8 +154,14 @@ class TabNode(ClientNode):
 
     def _note_sent(self, meta: Meta) -> None:
         node_id = meta.id.split(" ")[1]
-        if meta.time > self._sent.get(node_id, 0):
-            self._sent[node_id] = meta.time
+        if meta.time > self._sent.get(node_id, NOTHING)[0]:
+            self._sent[node_id] = meta.time, meta.id
+
+    def _moved(self, _action: Action, meta: Meta, _old: OrderKey) -> None:
+        # A follower hears later than of the offset that what it had handed over was moved.
+        node_id = meta.id.split(" ")[1]
+        if self._sent.get(node_id, NOTHING)[1] == meta.id:
+            self._sent[node_id] = meta.time, meta.id
 
 
 class ServerLink:
