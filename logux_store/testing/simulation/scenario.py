@@ -67,6 +67,17 @@ class Scenario:
     events: list[Event] = field(default_factory=list)
 
     @property
+    def forgetful(self) -> set[str]:
+        """The servers that lose their whole log on the way."""
+        return {
+            event.program
+            for event in self.events
+            if event.program in self.servers
+            and event.name in ("crash", "stop")
+            and not self.durable[event.program]
+        }
+
+    @property
     def precision(self) -> int | None:
         """How wrong the time of an action may be at most (ms), by how long messages travel; None if
         something happens that keeps clients from knowing the server's clock.
@@ -187,9 +198,6 @@ def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Ev
                 events.append(Event(at, program, "step_clock", (random.randint(-most, most),)))
             case "crash" | "stop":
                 program = random.choice((client, server))
-                if program == server and not scenario.durable[server]:
-                    # A server without a disk would forget what its clients know.
-                    continue
                 arguments = (random.random() < 0.2,) if kind == "crash" else ()
                 events.append(Event(at, program, kind, arguments))
                 events.append(Event(round(at + seconds, 3), program, "start"))
