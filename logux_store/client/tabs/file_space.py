@@ -280,6 +280,8 @@ def socket_path(path: Path) -> Path:
 
 def listen_unix(path: Path) -> socket.socket:
     """Listen on a Unix socket that only this user may connect to."""
+    if sys.platform == "win32":
+        raise OSError("there are no Unix sockets on Windows; use the transport 'tcp'")
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logux_store.client.tabs import state_dir
 from logux_store.client.tabs.state_dir import UnsafeDirectoryError, file_name, tabs_directory
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
@@ -64,9 +63,8 @@ def test_a_directory_that_others_can_write_is_refused(
 def test_somebody_elses_directory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_dir.os, "geteuid", lambda: os.geteuid() + 1)
     me = os.stat(tmp_path).st_uid
-    monkeypatch.setattr(state_dir.os, "geteuid", lambda: me + 1)
+    monkeypatch.setattr("os.geteuid", lambda: me + 1)
     with pytest.raises(UnsafeDirectoryError, match="belongs to the user"):
         tabs_directory("app", "10", tmp_path)
 
