@@ -1,5 +1,5 @@
 """This library's server in a process of its own: the peer of `js/server.js`, with the same
-application. `python -m benchmarks.serve [TRANSPORT [LOOP]]`
+application. `python -m benchmarks.serve [TRANSPORT]`
 
 The first line of output is the port; each line of input asks for a garbage collection, and is
 answered by a line; the end of input ends the server.
@@ -10,9 +10,7 @@ import gc
 import sys
 from typing import Any, cast
 
-import uvloop
-
-from logux_store.connections import TransportName
+from logux_store.connections import TransportName, find_loop
 from logux_store.server import Server
 
 
@@ -43,11 +41,11 @@ def fail(error: Exception, *_: Any) -> None:
     sys.exit(1)
 
 
-def main(transport: str = "websockets", loop: str = "asyncio") -> None:
-    """Run the server, in the loop of asyncio or in uvloop."""
-    factory = None if loop == "asyncio" else uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(cast(TransportName, transport)))
+def main(transport: str = "websockets") -> None:
+    """Run the server, in the event loop that `Server.run` takes for the transport."""
+    name = cast(TransportName, transport)
+    with asyncio.Runner(loop_factory=find_loop(name)) as runner:
+        runner.run(serve(name))
 
 
 if __name__ == "__main__":

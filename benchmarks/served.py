@@ -22,9 +22,9 @@ TRANSPORTS: tuple[TransportName, ...] = ("websockets", "picows")
 HERE = Path(__file__).parent
 
 
-def ours(transport: TransportName = "websockets", loop: str = "asyncio") -> "Served":
-    """This library's server, on a transport and in the loop of asyncio or in uvloop."""
-    return Served([sys.executable, "-m", "benchmarks.serve", transport, loop])
+def ours(transport: TransportName = "websockets") -> "Served":
+    """This library's server on a transport."""
+    return Served([sys.executable, "-m", "benchmarks.serve", transport])
 
 
 def peer() -> "Served":

@@ -6,6 +6,7 @@ from logux_store.connections.reconnect import Reconnect
 from logux_store.connections.transports import (
     Transport,
     TransportName,
+    find_loop,
     find_transport,
     hand_over,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Transport",
     "TransportName",
     "WebSocketConnection",
+    "find_loop",
     "find_transport",
     "hand_over",
 ]

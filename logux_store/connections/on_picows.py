@@ -137,10 +137,13 @@ class Listener(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         type = frame.msg_type
-        if frame.fin and self._parts is None and (type is TEXT or type is BINARY):
-            self._receive(frame.get_payload_as_bytes())
-        elif type is TEXT or type is BINARY or type is CONTINUATION:
-            self._put_together(transport, frame)
+        if type is TEXT or type is BINARY or type is CONTINUATION:
+            if transport.is_close_frame_sent:
+                return
+            if frame.fin and self._parts is None and type is not CONTINUATION and not frame.rsv1:
+                self._receive(frame.get_payload_as_bytes())
+            else:
+                self._put_together(transport, frame)
         elif type is CLOSE:
             self._fine = frame.get_payload_as_bytes()[:2] in FINE
             if not transport.is_close_frame_sent:
@@ -155,7 +158,8 @@ class Listener(WSListener):
 
     def _put_together(self, transport: WSTransport, frame: WSFrame) -> None:
         begun = self._parts is not None
-        if begun != (frame.msg_type is CONTINUATION):
+        # Compression, which has the reserved bit, is not agreed on.
+        if begun != (frame.msg_type is CONTINUATION) or frame.rsv1:
             self._refuse(transport, WSCloseCode.PROTOCOL_ERROR)
             return
         parts = self._parts = self._parts or bytearray()

@@ -6,14 +6,21 @@ Both are modules with the functions of `Transport`. That of `picows` is loaded w
 
 import asyncio
 import ssl as tls
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from logux_store.connections import on_websockets
 from logux_store.connections.end import Link, ServerWebSocket, WebSocketEnd
 
-__all__ = ["ClientLink", "Transport", "TransportName", "find_transport", "hand_over"]
+__all__ = [
+    "ClientLink",
+    "Transport",
+    "TransportName",
+    "find_loop",
+    "find_transport",
+    "hand_over",
+]
 
 TransportName: TypeAlias = Literal["websockets", "picows"]
 
@@ -58,6 +65,19 @@ def find_transport(name: TransportName) -> Transport:
         raise RuntimeError(
             "the transport 'picows' needs a package: pip install 'logux-store[fast]'"
         ) from error
+
+
+def find_loop(name: TransportName) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop that goes well with a transport, None for asyncio's own: picows is
+    a fifth faster in uvloop, if that is installed.
+    """
+    if name != "picows":
+        return None
+    try:
+        module = import_module("uvloop")
+    except ModuleNotFoundError:
+        return None
+    return cast(Callable[[], asyncio.AbstractEventLoop], module.new_event_loop)
 
 
 def hand_over(

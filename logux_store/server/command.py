@@ -70,7 +70,7 @@ def serve(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         for name, value in found.items():
             setattr(server, name, value)
         check_server(server)
-        asyncio.run(server.serve_until_signal())
+        server.run()
     except (CommandError, OSError) as error:
         print(f"logux-store serve: {error}", file=sys.stderr)
         return 1

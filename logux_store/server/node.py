@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
 from logux_store.sync import Connection, NodeState, ServerNode
-from logux_store.sync.base_node import Arrived
+from logux_store.sync.arrived import Arrived
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient

@@ -19,7 +19,13 @@ import sys
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from logux_store.connections import Link, ServerWebSocket, TransportName, find_transport
+from logux_store.connections import (
+    Link,
+    ServerWebSocket,
+    TransportName,
+    find_loop,
+    find_transport,
+)
 from logux_store.ids import Clock, Random, system_clock
 from logux_store.log import LogStore
 from logux_store.server.base_server import BaseServer
@@ -210,10 +216,12 @@ class Server(BaseServer):
 
     def run(self) -> None:
         """Listen until SIGINT or SIGTERM, then shut down gracefully. Logs for people, unless
-        logging is configured already.
+        logging is configured already. With the transport `"picows"` in uvloop, if that is
+        installed.
         """
         configure_logging()
-        asyncio.run(self.serve_until_signal())
+        with asyncio.Runner(loop_factory=find_loop(self.transport)) as runner:
+            runner.run(self.serve_until_signal())
 
     async def serve_until_signal(self) -> None:
         """What `run` does, inside an event loop of yours."""

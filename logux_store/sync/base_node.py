@@ -34,6 +34,7 @@ from logux_store.events import raise_all
 from logux_store.log import Log, MemoryStore
 from logux_store.log.listeners import EVERY_KIND, Kind
 from logux_store.meta import Entry, Meta
+from logux_store.sync.arrived import Arrived, Filter, filter_received
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Texts, Token
 from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
@@ -43,24 +44,10 @@ from logux_store.sync.turn import Turn
 
 __all__ = ["BaseNode", "Filter"]
 
-Filter: TypeAlias = Callable[[Action, Meta], Entry | None]
-"""Gives the entry that goes on instead, which may be the same, or None to hold it back."""
-
 SendTexts: TypeAlias = Callable[[Sequence[str]], None]
 
 WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
 """The messages that tell of the log. A text is a `sync`."""
-
-
-class Arrived:
-    """A `sync` that came and is not yet answered."""
-
-    __slots__ = ("added", "connection", "durable")
-
-    def __init__(self, added: int, connection: int) -> None:
-        self.added = added
-        self.connection = connection
-        self.durable = False
 
 
 class BaseNode(Conversation):
@@ -293,9 +280,7 @@ class BaseNode(Conversation):
             self._transmit(self._send_texts, (write_sync(added, part, *told),))
 
     def _transmit(self, send: Callable[[Any], None], message: Message | Texts) -> None:
-        if not self._durable_at_once and (
-            isinstance(message, tuple) or message[0] in WHEN_DURABLE
-        ):
+        if not self._durable_at_once and (isinstance(message, tuple) or message[0] in WHEN_DURABLE):
             leave = partial(self._transmit_on, self._connection_number, send, message)
             self.log.store.when_durable(leave)
         else:
@@ -349,7 +334,7 @@ class BaseNode(Conversation):
             return
         errors: list[Exception] = []
         if self.on_receive is not None:
-            entries = self._filter_received(entries, self.on_receive, errors)
+            entries = filter_received(entries, self.on_receive, errors)
         arrived = Arrived(message[1], self._connection_number)
         self._arrived.append(arrived)
         try:
@@ -357,21 +342,6 @@ class BaseNode(Conversation):
         except Exception as error:  # noqa: BLE001 - raised below, with what the filter raised
             errors.append(error)
         raise_all(errors)
-
-    @staticmethod
-    def _filter_received(
-        entries: list[Entry], on_receive: Filter, errors: list[Exception]
-    ) -> list[Entry]:
-        accepted: list[Entry] = []
-        for action, meta in entries:
-            try:
-                entry = on_receive(action, meta)
-            except Exception as error:  # noqa: BLE001 - raised by the caller, after the others
-                errors.append(error)
-            else:
-                if entry is not None:
-                    accepted.append(entry)
-        return accepted
 
     def _acknowledge(self, arrived: Arrived) -> None:
         arrived.durable = True

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
 
 from logux_store.connections import (
     Link,
@@ -256,6 +257,126 @@ async def test_what_is_sent_without_a_connection_is_lost() -> None:
     client.send(["ping", 1])
     client.disconnect()
     await client.wait_closed()
+
+
+class Raw:
+    """A client that writes bytes: frames, or what is none."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, served: Served, rest: bytes = b"") -> "Raw":
+        host, port = served.url.removeprefix("ws://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        key = "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\nSec-WebSocket-Version: 13\r\n"
+        upgrade = f"Host: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}"
+        writer.write(f"GET / HTTP/1.1\r\n{upgrade}\r\n".encode() + rest)
+        await reader.readuntil(b"\r\n\r\n")
+        return cls(reader, writer)
+
+    async def end(self) -> bytes:
+        """What still comes until the server closes the connection."""
+        data = await self.reader.read()
+        self.writer.close()
+        return data
+
+
+def frame(data: bytes, opcode: Opcode = Opcode.TEXT, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=True)
+
+
+def ping(number: int) -> bytes:
+    return frame(b'["ping",%d]' % number)
+
+
+async def test_messages_may_come_in_one_piece_or_byte_by_byte(transport: TransportName) -> None:
+    long = b'["debug","error","%s"]' % (b"x" * 300)
+    longer = b'["debug","error","%s"]' % (b"x" * 70_000)
+    async with serving(Served(transport)) as served:
+        # The first ones come with the handshake.
+        raw = await Raw.open(served, ping(1) + ping(2))
+        _, heard = await served.first()
+        for byte in ping(3) + frame(long):
+            raw.writer.write(bytes((byte,)))
+            await raw.writer.drain()
+        last = ping(6)
+        raw.writer.write(ping(4) + frame(longer) + ping(5) + last[:3])
+        raw.writer.write(last[3:])
+        await heard.until(lambda: ["ping", 6] in heard.all("message"))
+        assert [m[1] for m in heard.all("message") if m[0] == "ping"] == [1, 2, 3, 4, 5, 6]
+        assert [len(m[2]) for m in heard.all("message") if m[0] == "debug"] == [300, 70_000]
+        raw.writer.close()
+
+
+async def test_a_message_in_fragments_is_put_together(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        raw = await Raw.open(served)
+        raw.writer.write(
+            frame(b'["pi', fin=False)
+            + frame(b"here?", Opcode.PING)
+            + frame(b'ng",', Opcode.CONT, fin=False)
+            + frame(b"1]", Opcode.CONT)
+            + ping(2)
+        )
+        _, heard = await served.first()
+        await heard.event("message", 2)
+        assert heard.all("message") == [["ping", 1], ["ping", 2]]
+        assert await raw.reader.readexactly(7) == b"\x8a\x05here?"
+        raw.writer.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (Frame(Opcode.TEXT, b'["ping",1]').serialize(mask=False), 1002),
+        (frame(b"1]", Opcode.CONT), 1002),
+        (frame(b'["pi', fin=False) + ping(1), 1002),
+        (b"\x83" + ping(1)[1:], 1002),
+        (b"\xc1" + ping(1)[1:], 1002),
+        (frame(b"x" * 2001), 1009),
+        (frame(b"x" * 1500, fin=False) + frame(b"x" * 1500, Opcode.CONT), 1009),
+    ],
+)
+async def test_what_is_no_websocket_is_closed_with_its_code(
+    transport: TransportName, data: bytes, code: int
+) -> None:
+    async with serving(Served(transport, max_size=1000)) as served:
+        raw = await Raw.open(served)
+        raw.writer.write(data)
+        _, heard = await served.first()
+        said = await raw.reader.readexactly(4)
+        assert said[0] == 0x88
+        assert int.from_bytes(said[2:4]) == code
+        await raw.end()
+        assert await heard.event("disconnect") == "closed"
+        assert heard.all("message") == []
+
+
+async def test_nothing_is_heard_after_a_goodbye(transport: TransportName) -> None:
+    async with serving(Served(transport)) as served:
+        raw = await Raw.open(served)
+        raw.writer.write(ping(1) + frame(b"\x03\xe8", Opcode.CLOSE) + ping(2))
+        connection, heard = await served.first()
+        assert await heard.event("disconnect") == "closed"
+        assert heard.all("message") == [["ping", 1]]
+        assert connection.last_error is None
+        assert (await raw.end())[0] == 0x88
+
+
+@pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "POST / HTTP/1.1", "nonsense"])
+async def test_a_handshake_that_is_none_is_refused(
+    transport: TransportName, request_line: str
+) -> None:
+    async with serving(Served(transport)) as served:
+        host, port = served.url.removeprefix("ws://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"{request_line}\r\nHost: {host}\r\n\r\n".encode())
+        answer = await reader.read()
+        assert b" 101 " not in answer
+        writer.close()
+        assert served.connections == []
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b'{"a":1}', "not json", b"[NaN]"])
