@@ -78,7 +78,13 @@ class Resend:
         # Serialised once, however many get it.
         shared = SharedAction(action)
         for client in recipients:
-            client.send(shared, meta)
+            # As ServerClient.send, a call less for each of the many.
+            if client.held:
+                client.send(shared, meta)
+            else:
+                client.node.enqueue(shared, meta)
+        if not undecided:
+            return []
         return [
             self._decide(client, client.hold(shared, meta), answers)
             for client, answers in undecided.items()
@@ -112,7 +118,8 @@ class Resend:
                 if answer is True:
                     reached.add(client.client_id)
                     recipients.append(client)
-                    close(undecided.pop(client, []))
+                    if undecided:
+                        close(undecided.pop(client, []))
                     continue
                 if answer:
                     undecided.setdefault(client, []).extend(answer)

@@ -6,7 +6,6 @@ and has no subscriptions.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Mapping
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from time import perf_counter
@@ -62,7 +61,8 @@ class ServerClient:
         self.subscribed: set[tuple[str, str]] = set()
         # Answers that were sent, and may be lost if the connection ends now.
         self.unconfirmed = Unconfirmed()
-        self._held: deque[Held] = deque()
+        # What waits for its turn; a list, because an empty deque takes ten times as much.
+        self.held: list[Held] = []
         self._expiry: asyncio.TimerHandle | None = None
         self._asked: Awaitable[bool] | None = None
         self._patience = self._start_patience()
@@ -99,7 +99,7 @@ class ServerClient:
 
     def send(self, action: Action, meta: Meta) -> None:
         """Send an action to this client, after all that is held back for it."""
-        if self._held:
+        if self.held:
             self._hold(Held(action, meta, True))
         else:
             self.node.enqueue(action, meta)
@@ -113,17 +113,17 @@ class ServerClient:
     def release(self, held: Held, wanted: bool) -> None:
         """Decide about a held action, and send what only waited for that."""
         held.wanted = wanted
-        while self._held and self._held[0].wanted is not None:
-            first = self._held.popleft()
+        while self.held and self.held[0].wanted is not None:
+            first = self.held.pop(0)
             if first.wanted:
                 self.node.enqueue(first.action, first.meta)
 
     def _hold(self, held: Held) -> None:
         limit = self.server.limits.held
-        if limit is not None and len(self._held) >= limit:
+        if limit is not None and len(self.held) >= limit:
             self.disconnect("slow")
         elif not self.destroyed:
-            self._held.append(held)
+            self.held.append(held)
 
     def load_on_connect(self, added: int) -> None:
         """Send what the callback of `send_on_connect` gives, before anything else."""
@@ -283,7 +283,7 @@ class ServerClient:
         if iscoroutine(self._asked) and getcoroutinestate(self._asked) == CORO_CREATED:
             # The node has given it up before it began.
             self._asked.close()
-        self._held.clear()
+        self.held.clear()
         if self.unconfirmed:
             server.answers.keep(self.client_id, self.unconfirmed)
         if self.authenticated:
@@ -308,7 +308,7 @@ class ServerClient:
         """The node is in another state."""
         if state is NodeState.DISCONNECTED:
             self.destroy()
-        elif state is NodeState.SYNCHRONIZED and self.unconfirmed.size and not self._held:
+        elif state is NodeState.SYNCHRONIZED and self.unconfirmed.size and not self.held:
             self.unconfirmed.clear()
 
     def _failed(self, error: Exception) -> None:

@@ -149,7 +149,15 @@ class BaseNode(Conversation):
         it leaves at once. A `SharedAction` is serialised once for all nodes. Raises TypeError or
         ValueError when the action cannot be sent.
         """
-        if self._phase is not Phase.OPEN or not self._put(action, meta):
+        if self._phase is not Phase.OPEN:
+            return
+        if self.on_send is None and type(action) is SharedAction:
+            # As _put: most of what a server does when it sends one action to many.
+            added = meta.added
+            if added > self._last_added:
+                self._last_added = added
+            self._outgoing.append((action, meta, added))
+        elif not self._put(action, meta):
             return
         sending = self._flushing or self._flush_later()
         if sending and self.state is not NodeState.SENDING:
