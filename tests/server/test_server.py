@@ -15,7 +15,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from logux_store.server import Limits, Request, Response, Server
 
-
 transport = "websockets"
 
 
