@@ -1,8 +1,8 @@
 """Several tabs of one user in one process and in virtual time, with a server without sockets."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
 from typing import Any
 
 from logux_store import CrossTabClient, LocalPair, MemoryStore, create_store_creator
@@ -12,7 +12,7 @@ from logux_store.server.base_server import BaseServer
 from logux_store.store import Store
 from logux_store.sync import Message
 from logux_store.sync.connection import EVENTS
-from logux_store.testing import VirtualClock
+from logux_store.testing import VirtualClock, run_virtual
 
 Action = dict[str, Any]
 
@@ -202,3 +202,25 @@ class DiskStore:
             raise AttributeError(name)
         method = getattr(MemoryStore, name)
         return lambda *args, **options: method(self._owned(), *args, **options)
+
+
+def virtual(
+    test: Callable[[Crew], Coroutine[Any, Any, None]],
+) -> Callable[[], None]:
+    """A test of a crew in virtual time."""
+
+    async def run() -> None:
+        crew = Crew()
+        await test(crew)
+        await crew.end()
+
+    @wraps(test)
+    def wrapper() -> None:
+        run_virtual(run())
+
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def make(value: Any) -> dict[str, Any]:
+    return {"type": "set", "value": value}

@@ -111,7 +111,7 @@ class Following:
         if now - self._looked > self.tab.timeout / 2:
             # It was this process that slept: what the leader has sent is still to be read.
             self._heard = now
-        if now - self._heard > self.tab.patience:
+        if now - self._heard > self.tab.election.patience:
             self._lost(hung=True)
         else:
             self._schedule()
@@ -221,7 +221,7 @@ class Following:
     def _copy_entries(self, ops: list[Op]) -> None:
         tab, welcome = self.tab, self._welcome
         assert welcome is not None
-        if tab.forgot and welcome["identity"] == tab.journal.identity:
+        if tab.custody.forgot and welcome["identity"] == tab.journal.identity:
             self._known |= {op[2].id for op in ops if op[2].added <= tab.journal.added}
         for op in ops:
             op[2].added = 0
@@ -262,8 +262,6 @@ class Following:
         journal.added = added
         journal.replace(differences.hand)
         tab.part = self
-        tab.forgot = False
-        tab.replaced = 0
         errors: list[Exception] = []
         steps: tuple[Callable[[], object], ...] = (
             partial(

@@ -1,0 +1,113 @@
+"""Becoming leader or follower.
+
+    candidate ──the lock is free──────────────> leader
+        │  ^──nobody listens yet: again, soon
+        ├──the leader lets it join────────────> follower
+        └──it is silent for too long: it hangs, and the next term is claimed all the same
+
+Candidates do not wait for each other: when a leader dies, all of them try at once, one gets the
+lock, and the others find out where it listens within milliseconds.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from logux_store.client.tabs.following import Following
+
+if TYPE_CHECKING:
+    from logux_store.client.tabs.tab import Tab
+
+__all__ = ["Election"]
+
+RETRY = 0.005
+"""Seconds between two attempts of a candidate, for the first second; then ten times as long."""
+
+RETRY_FAILED = 1.0
+"""Seconds until a tab that could not lead tries again."""
+
+
+class Election:
+    """One tab's part in elections."""
+
+    __slots__ = ("_replaced", "_running", "_tab")
+
+    def __init__(self, tab: "Tab") -> None:
+        self._tab = tab
+        self._running: asyncio.Task[None] | None = None
+        # How often this tab has replaced a leader that hung, since it followed one last.
+        self._replaced = 0
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a silent leader is taken to hang. It may just be opening a long log;
+        so tabs that have replaced each other for nothing wait longer each time.
+        """
+        return self._tab.timeout * 2.0 ** min(self._replaced, 10)
+
+    def won_by_another(self) -> None:
+        """This tab follows a leader that is alive and well."""
+        self._replaced = 0
+
+    def start(self, hung: int | None = None) -> None:
+        """Take part, until this tab leads or follows. The leader of the term `hung` is replaced
+        though it lives.
+        """
+        self._running = self._tab.loop.create_task(self._run(hung))
+
+    def stop(self) -> None:
+        """Take part no more."""
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+
+    def try_to_lead(self, hung: int | None = None) -> bool:
+        """Lead, if nobody else does. Raises what keeps this tab from leading."""
+        tab, space = self._tab, self._tab.space
+        assert space is not None
+        term = space.claim(hung)
+        if term is None:
+            return False
+        self._replaced += hung == term - 1
+        try:
+            tab.lead(term)
+        except BaseException:
+            space.resign()
+            raise
+        return True
+
+    async def _run(self, hung: int | None) -> None:
+        tab, space = self._tab, self._tab.space
+        assert space is not None
+        watched, since = 0, tab.loop.time()
+        while True:
+            pause = RETRY if tab.loop.time() - since < 1 else 10 * RETRY
+            try:
+                if self.try_to_lead(hung):
+                    return
+                term = space.term()
+                if term != watched:
+                    watched, since, hung = term, tab.loop.time(), None
+                await self._join(term)
+                return
+            except TimeoutError:
+                hung = watched
+            except ConnectionError:
+                if tab.loop.time() - since > self.patience:
+                    hung = watched
+            except Exception as error:  # noqa: BLE001 - told to whoever listens, and tried again
+                tab.failed(error)
+                pause = RETRY_FAILED
+            await asyncio.sleep(pause)
+
+    async def _join(self, term: int) -> None:
+        tab, space = self._tab, self._tab.space
+        assert space is not None
+        async with asyncio.timeout(self.patience):
+            channel = await space.connect(term)
+        following = Following(tab, term, channel)
+        try:
+            following.start()
+            await following.joined
+        finally:
+            if tab.part is not following:
+                following.abandon()
