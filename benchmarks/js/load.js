@@ -146,6 +146,11 @@ function receive(place, action) {
   delivered(action.text.number)
 }
 
+// How many actions each subscriber got.
+function arrivedSince(first) {
+  return awaited.map(number => number - first)
+}
+
 // One sender, and subscribers of one room.
 export async function openRoom({ url, size }) {
   sender = (await connect(url, 1, unexpected))[0]
@@ -164,7 +169,8 @@ function say(processed) {
 // Sends actions to the room. One is in flight until its sender knows that it is processed and all
 // subscribers have it; there are `window` in flight.
 export async function fanOut({ actions, window }) {
-  const last = sent + actions
+  const first = sent
+  const last = first + actions
   const missing = new Map()
   const start = performance.now()
   await new Promise(resolve => {
@@ -194,7 +200,7 @@ export async function fanOut({ actions, window }) {
   })
   const seconds = (performance.now() - start) / 1000
   check()
-  return { figure: (actions * subscribers.length) / seconds, outcome: awaited }
+  return { figure: (actions * subscribers.length) / seconds, outcome: arrivedSince(first) }
 }
 
 // Sends actions to the room at a steady rate, whatever the server does; the figure is the time in
@@ -227,7 +233,7 @@ export async function talk({ perSecond, seconds }) {
   })
   check()
   latencies.sort((a, b) => a - b)
-  return { figure: latencies[Math.floor(latencies.length * 0.99)], outcome: awaited }
+  return { figure: latencies[Math.floor(latencies.length * 0.99)], outcome: arrivedSince(first) }
 }
 
 export async function openSender({ url }) {

@@ -18,7 +18,7 @@ def test_both_servers_bring_every_action_to_every_subscriber(start: Callable[[],
         assert server.load("openRoom", size=5).outcome == 5
         for actions, window in ((20, 1), (30, 8)):
             assert server.load("fanOut", actions=actions, window=window).figure > 0
-        assert talk(server, 1)().outcome == [100] * 5
+        assert talk(server, 1)().outcome == [50] * 5
         assert server.load("close").outcome == 6
 
 
