@@ -285,7 +285,11 @@ class Store(Generic[S]):
         if meta.tab is not None and meta.tab != self._tab_id:
             return
         if meta.id in self.client.dropped:
-            # It is in the state already; the server has sent it again for another tab.
+            # It is in the state already; the server has sent it again for another tab. While this
+            # one slept, it may have been moved before it was sent.
+            place = self._timeline.place(meta.id)
+            if place is not None and len(place) == len(meta.key) and place != meta.key:
+                self._on_move(action, meta, meta.key)
             return
         changes, snapshots = self._changes, self._snapshots
         if snapshots is not None:

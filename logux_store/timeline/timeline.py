@@ -125,6 +125,11 @@ class Timeline:
         """How many actions are remembered."""
         return len(self._by_id)
 
+    def place(self, id: str) -> Key | None:
+        """Where a remembered action is; None for any other."""
+        item = self._by_id.get(id)
+        return None if item is None else item[0]
+
     @property
     def base(self) -> Key:
         """The place of the newest forgotten action; empty if none is."""

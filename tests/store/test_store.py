@@ -357,6 +357,18 @@ def test_a_store_opens_over_what_the_log_holds_in_one_pass() -> None:
     assert store.replays == 0
 
 
+def test_what_the_log_has_dropped_is_not_applied_again_but_may_get_another_place() -> None:
+    store = make_store()
+    late = from_server(store, add("late"), 500)
+    from_server(store, add("other"), 300)
+    assert store.state == ("other", "late")
+    store.log.change_meta(late, reasons=[])
+    for time, state in ((500, ("other", "late")), (200, ("late", "other"))):
+        assert store.log.add(add("late"), id=late, time=time) is not None
+        assert store.state == state
+        store.log.change_meta(late, reasons=[])
+
+
 def test_a_mapping_is_accepted_where_a_reducer_is() -> None:
     counter = Slice(0, {"count": lambda state, action: state + 1})
     store = make_store({"counter": counter, "deep": {"trace": trace}})
