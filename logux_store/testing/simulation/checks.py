@@ -145,7 +145,7 @@ def check_client(program: ClientProgram, server: ServerProgram) -> Iterator[Faul
     if sorted(entries, key=lambda entry: entry[1].key) != entries:
         yield Fault("order", f"the log of {program.name} is out of order")
     # It looks for what to drop every 25 additions, and when a batch has ended.
-    if len(entries) > program.scenario.history + 75:
+    if len(entries) > program.scenario.history + 100:
         yield Fault("memory", f"{program.name} keeps {len(entries)} actions")
 
 

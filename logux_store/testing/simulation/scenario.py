@@ -87,11 +87,22 @@ class Scenario:
         return round(2000 * self.latency[1]) + 10
 
 
-DEEDS = ("act", "burst", "serve", "moderate", "rooms")
-TROUBLES = ("cut", "go_dead", "partition", "slow", "offline", "clock", "crash", "stop", "hang")
+# What happens, and how often compared with the others.
+DEEDS = {"act": 10, "burst": 2, "serve": 1, "moderate": 1, "rooms": 2}
+TROUBLES = {
+    "cut": 5,
+    "go_dead": 2,
+    "partition": 3,
+    "slow": 2,
+    "offline": 4,
+    "clock": 2,
+    "crash": 4,
+    "stop": 1,
+    "hang": 2,
+}
 UNCERTAIN = ("step_clock", "hang", "partition", "slow", "go_dead")
 LATENCIES = ((0.0, 0.0), (0.001, 0.01), (0.01, 0.3), (0.1, 3.0))
-COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5))
+COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5), (0.5, 3.0))
 
 
 def make_scenario(seed: int) -> Scenario:
@@ -135,71 +146,104 @@ def draw_skew(random: Random) -> int:
     return random.randint(-most, most)
 
 
+def some_of(weights: dict[str, int], random: Random) -> dict[str, int]:
+    """Leave some out: what is rare among all others is frequent among few."""
+    kept = {name: weight for name, weight in weights.items() if random.random() < 0.6}
+    return kept or weights
+
+
 def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Event]:
     """Everything that happens, in the order of time."""
-    events: list[Event] = []
-    number = 0
-    clients, servers, rooms = [*scenario.clients], scenario.servers, scenario.rooms
+    draft = Draft(scenario, random, users)
+    for client in scenario.clients:
+        for room in scenario.rooms:
+            if random.random() < 0.7:
+                draft.add(0.0, client, "subscribe", room)
     trouble = random.choice((0.0, 0.2, 0.5))
+    deeds, troubles = some_of(DEEDS, random), some_of(TROUBLES, random)
+    for _ in range(random.choice((5, 20, 60))):
+        if random.random() < trouble:
+            draft.trouble(draft.one_of(troubles))
+        else:
+            draft.deed(draft.one_of(deeds))
+    draft.events.sort(key=lambda event: event.at)
+    return draft.events
 
-    def actions(count: int) -> list[Any]:
-        nonlocal number
-        written = []
+
+class Draft:
+    """The events drawn so far."""
+
+    def __init__(self, scenario: Scenario, random: Random, users: list[str]) -> None:
+        self.scenario = scenario
+        self.random = random
+        self.users = users
+        self.events: list[Event] = []
+        self.number = 0
+
+    def add(self, at: float, program: str, name: str, *arguments: Any) -> None:
+        """Let something happen."""
+        self.events.append(Event(round(at, 3), program, name, arguments))
+
+    def one_of(self, weights: dict[str, int]) -> str:
+        """One name, each as often as its weight says."""
+        return self.random.choices([*weights], [*weights.values()])[0]
+
+    def actions(self, count: int) -> list[Any]:
+        """Some new actions."""
+        written: list[Any] = []
         for _ in range(count):
-            number += 1
-            action = write_action(random, rooms, users, number)
-            if scenario.history < 1000 and "verdict" in action:
+            self.number += 1
+            action = write_action(self.random, self.scenario.rooms, self.users, self.number)
+            if self.scenario.history < 1000 and "verdict" in action:
                 # What is forgotten cannot be undone.
                 action["verdict"] = "ok"
             written.append(action)
         return written
 
-    for client in clients:
-        for room in rooms:
-            if random.random() < 0.7:
-                events.append(Event(0.0, client, "subscribe", (room,)))
-    for _ in range(random.choice((5, 20, 60))):
-        at = round(random.uniform(0, scenario.duration), 3)
-        client, server = random.choice(clients), random.choice(servers)
-        if random.random() >= trouble:
-            match random.choices(("act", "burst", "serve", "moderate", "rooms"), (10, 2, 1, 1, 2))[
-                0
-            ]:
-                case "act":
-                    events.append(Event(at, client, "act", (actions(1), False)))
-                case "burst":
-                    some = actions(random.randint(2, 8))
-                    events.append(Event(at, client, "act", (some, random.random() < 0.5)))
-                case "serve":
-                    (action,) = actions(1)
-                    if action["type"] != "draft/change":
-                        events.append(Event(at, server, "act", (action,)))
-                case "moderate" if scenario.history == 1000:
-                    events.append(Event(at, server, "moderate", (random.getrandbits(32),)))
-                case "rooms":
-                    name = random.choice(("subscribe", "unsubscribe"))
-                    events.append(Event(at, client, name, (random.choice(rooms),)))
-            continue
+    def deed(self, kind: str) -> None:
+        """Let somebody do something."""
+        random, scenario = self.random, self.scenario
+        at = random.uniform(0, scenario.duration)
+        client, server = random.choice([*scenario.clients]), random.choice(scenario.servers)
+        match kind:
+            case "act":
+                self.add(at, client, "act", self.actions(1), False)
+            case "burst":
+                actions = self.actions(random.randint(2, 8))
+                self.add(at, client, "act", actions, random.random() < 0.5)
+            case "serve":
+                (action,) = self.actions(1)
+                if action["type"] != "draft/change":
+                    self.add(at, server, "act", action)
+            case "moderate" if scenario.history == 1000:
+                self.add(at, server, "moderate", random.getrandbits(32))
+            case "rooms":
+                name = random.choice(("subscribe", "unsubscribe"))
+                self.add(at, client, name, random.choice(scenario.rooms))
+
+    def trouble(self, kind: str) -> None:
+        """Let something go wrong, and in the end go right again."""
+        random, scenario = self.random, self.scenario
+        at = random.uniform(0, scenario.duration)
         seconds = round(random.choice((0.1, 1, 10)) * random.uniform(0.5, 2), 3)
-        kind = random.choices(TROUBLES, (5, 2, 3, 2, 4, 2, 4, 1, 2))[0]
+        client, server = random.choice([*scenario.clients]), random.choice(scenario.servers)
+        either = random.choice((client, server))
         match kind:
             case "cut" | "go_dead":
-                events.append(Event(at, client, kind))
+                self.add(at, client, kind)
             case "partition" | "slow":
-                events.append(Event(at, client, kind, (seconds,)))
+                self.add(at, client, kind, seconds)
             case "hang":
-                events.append(Event(at, random.choice((client, server)), kind, (seconds,)))
+                self.add(at, either, kind, seconds)
             case "offline":
-                events.append(Event(at, client, "go_offline"))
-                events.append(Event(round(at + seconds, 3), client, "go_online"))
+                self.add(at, client, "go_offline")
+                self.add(at + seconds, client, "go_online")
             case "clock":
-                program = random.choice((client, server))
-                most = 20_000 if program == server else 600_000
-                events.append(Event(at, program, "step_clock", (random.randint(-most, most),)))
-            case "crash" | "stop":
-                program = random.choice((client, server))
-                arguments = (random.random() < 0.2,) if kind == "crash" else ()
-                events.append(Event(at, program, kind, arguments))
-                events.append(Event(round(at + seconds, 3), program, "start"))
-    events.sort(key=lambda event: event.at)
-    return events
+                most = 20_000 if either == server else 600_000
+                self.add(at, either, "step_clock", random.randint(-most, most))
+            case "crash":
+                self.add(at, either, "crash", random.random() < 0.2)
+                self.add(at + seconds, either, "start")
+            case "stop":
+                self.add(at, either, "stop")
+                self.add(at + seconds, either, "start")
