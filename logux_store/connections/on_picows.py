@@ -33,6 +33,8 @@ __all__ = ["accept", "dial"]
 
 # Enough for what most clients send at a time; it grows, and every connection has one.
 READ_BUFFER = 2048
+# Above 8 KB picows sends the header and the text by themselves.
+SHORT = 8000
 HANDSHAKE_TIMEOUT = 30.0
 
 TEXT = WSMsgType.TEXT
@@ -188,7 +190,7 @@ class ServerListener(Listener):
 
     def write(self, texts: Sequence[str]) -> None:
         transport = self._transport
-        if len(texts) == 1:
+        if len(texts) == 1 and len(texts[0]) < SHORT:
             transport.send(TEXT, texts[0])
         elif not transport.is_close_frame_sent and not transport.is_disconnected:
             transport.underlying_transport.write(frames(texts))
