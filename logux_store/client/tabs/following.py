@@ -364,6 +364,8 @@ class Following:
         if op[0] == "add":
             journal.added = op[2].added or journal.added
             op[2].added = 0
+        elif op[0] == "clean":
+            journal.added = 0
         tab.log.apply(op)
         if op[0] == "add" and self.connected:
             tab.node.mark_sent([op[2].id])

@@ -146,6 +146,8 @@ class Leading:
             journal.position += 1
             if op[0] == "add" and op[2].added:
                 journal.added = op[2].added
+            elif op[0] == "clean":
+                journal.added = 0
             if self.members:
                 journal.recent.append((journal.position, op))
                 self._outgoing.append(item)

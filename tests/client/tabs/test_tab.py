@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from logux_store.meta import Meta
 from logux_store.testing import run_virtual
 from tests.client.crew import Crew, Disk, DiskStore, make, role, store_of, virtual
 
@@ -215,3 +216,20 @@ async def test_a_store_that_cannot_be_opened_is_an_error_of_start(crew: Crew) ->
     third.start()
     await role(tab, "follower")
     await tab.wait_for("synchronized")
+
+
+@virtual
+async def test_a_log_that_was_cleaned_begins_anew_for_the_next_leader(crew: Crew) -> None:
+    disk = Disk()
+    tabs = [crew.tab(store=DiskStore(disk)) for _ in range(3)]
+    for tab in tabs:
+        tab.start()
+    for number in range(5):
+        await tabs[1].sync(make(number))
+    await tabs[2].clean()
+    await asyncio.sleep(1)
+    crew.kill(tabs[0])
+    # As if the former leader had kept something that it had no time to tell of.
+    disk.store.add(make("late"), Meta("1 20:b:c 0", 1, ["kept"]))
+    await role(tabs[1], "leader")
+    assert crew.values(tabs[1]) == ["late"]
