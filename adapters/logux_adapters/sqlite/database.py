@@ -3,7 +3,7 @@
     nothing open --first use--> open --close--> nothing open
                                   | an error in writing
                                   v
-                                broken, for good
+                                broken, until it is taken over
 
 While an event loop runs, everything that is written in one of its turns is one transaction, which
 is committed in the next turn, before anything that was scheduled later. With no loop running each

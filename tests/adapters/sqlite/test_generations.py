@@ -6,13 +6,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from logux_adapters.sqlite import SQLiteStore, StoreError
-from logux_adapters.sqlite.generations import Generation, open_newest
+from logux_adapters.sqlite import SQLiteStore, StoreError, generations
+from logux_adapters.sqlite.generations import Generation, connect, open_newest, take_newest
 
 from logux_store import Meta
 
@@ -135,8 +135,10 @@ async def test_nothing_is_committed_when_the_log_is_not_held_any_more(path: Path
         add(store, 3)
     store.take_over(always)
     add(store, 3)
+    store.when_durable(lambda: called.append(3))
     assert ids(store) == [1, 3]
     store.release()
+    assert called == [3], "what was lost is not acknowledged later"
 
 
 async def test_release_lets_go_also_of_what_cannot_be_committed(path: Path) -> None:
@@ -197,6 +199,46 @@ def test_a_copy_that_fails_leaves_the_log_to_its_owner(path: Path) -> None:
     assert not owner.is_superseded()
     assert "log.sqlite3.2-copy" not in files(path)
     owner.release()
+
+
+@pytest.mark.parametrize("choose", [open_newest, take_newest])
+def test_who_waited_for_a_lock_looks_again_which_generation_is_the_newest(
+    path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[Path], Generation]
+) -> None:
+    acquire = Generation.acquire
+
+    def wait(generation: Generation, patience: float) -> None:
+        acquire(generation, patience)
+        Generation(path, 2).file.touch()
+
+    monkeypatch.setattr(Generation, "acquire", wait)
+    generation = choose(path)
+    assert generation.number == 2
+    monkeypatch.undo()
+    former = Generation(path, 1)
+    former.acquire(0)
+    former.release()
+    generation.release()
+
+
+def test_a_copy_is_announced_before_it_is_made_and_only_its_owner_can_read_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = path.parent / "log.sqlite3.2-copy"
+    seen: list[bool] = []
+
+    def spy(file: Path, patience: float = 0) -> sqlite3.Connection:
+        if file == path:
+            seen.append(draft.exists() and draft.stat().st_mode & 0o077 == 0)
+        return connect(file, patience)
+
+    with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        add(store, 1)
+        monkeypatch.setattr(generations, "connect", spy)
+        taker.take_over(always)
+        assert seen == [True]
+        assert ids(taker) == [1]
+        assert taker._database.file.stat().st_mode & 0o077 == 0
 
 
 def test_files_that_only_look_like_generations_do_not_count(path: Path) -> None:
