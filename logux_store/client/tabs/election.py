@@ -102,8 +102,14 @@ class Election:
     async def _join(self, term: int) -> None:
         tab, space = self._tab, self._tab.space
         assert space is not None
-        async with asyncio.timeout(self.patience):
-            channel = await space.connect(term)
+        try:
+            async with asyncio.timeout(self.patience):
+                channel = await space.connect(term)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            # Whatever it is: its socket may just have been removed, or have a long queue.
+            raise ConnectionRefusedError(f"the leader of the term {term}: {error}") from error
         following = Following(tab, term, channel)
         try:
             following.start()

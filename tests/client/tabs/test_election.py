@@ -130,3 +130,24 @@ async def test_a_tab_that_leaves_while_it_elects_is_gone(crew: Crew) -> None:
         await outcome
     await asyncio.sleep(10)
     assert tab.role == "follower"
+
+
+@virtual
+async def test_a_leader_whose_socket_is_gone_is_looked_for_again(crew: Crew) -> None:
+    class Vanishing(MemorySpace):
+        tries = 0
+
+        async def connect(self, term: int) -> Channel:
+            self.tries += 1
+            if self.tries < 3:
+                raise FileNotFoundError("no such socket")
+            return await super().connect(term)
+
+    [leader] = await crew.started(1)
+    space = Vanishing(crew.spaces["10"][0], crew.delay)
+    tab = crew.tab(space=lambda _: space)
+    tab.start()
+    await role(tab, "follower")
+    assert asyncio.get_running_loop().time() < 1
+    assert tab.error is None
+    assert leader.role == "leader"
