@@ -63,6 +63,9 @@ def same(first: Any, second: Any, limit: int = LIMIT) -> bool:
                 if key_a is not key_b:
                     pairs.append((key_a, key_b))
                 if value_a is not value_b:
+                    # Different counters, say, end the comparison before it has begun.
+                    if type(value_a) in _PLAIN and value_a != value_b:
+                        return False
                     pairs.append((value_a, value_b))
         else:
             names = fields_of(cls)

@@ -4,16 +4,16 @@
     marks     ()          3         6         9
     states    s0          s3        s6        s9      state
     sizes           3         3         3         2
+    near                        5       7  8    10
 
 - *item*: an action with its place in the order and its id.
 - *checkpoint*: a mark (the key of an item), the state after all items up to it, and the size of
   the *segment* of items that follows, up to the next mark. The first checkpoint is the *base*: the
   state after everything that the track no longer holds.
-- *change*: what a track becomes when items are added and removed. It is worked out on the side by
-  calling the reducer, and committed at once afterwards, or never.
+- *near*: states between the last checkpoints, a few items apart, since most late items come only a
+  little late.
 
-A change at 5 replays from s3. If it reaches the mark 6 with the same state as s6, what follows
-cannot differ, so it goes on only at the next segment that changes, or ends.
+What a track becomes when items are added and removed is told in `change.py`.
 
 Invariants:
 1. Items are sorted by key, and keys differ.
@@ -23,19 +23,31 @@ Invariants:
    split at twice as many; removals make it shrink until a replay that passes it joins it with the
    next.
 4. `state` is the plain fold of the reducer over the base and the items but those at which it
-   raised.
+   raised; so is each of the states near the end, up to its key.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from itertools import accumulate
 from operator import itemgetter
 from typing import Any, TypeAlias
 
 from logux_store.actions import Action
-from logux_store.timeline.same import same
 
-__all__ = ["Change", "Item", "Key", "Path", "Reducer", "Track", "by_key", "splice"]
+__all__ = [
+    "Item",
+    "Key",
+    "Path",
+    "Reducer",
+    "Track",
+    "by_key",
+    "earliest",
+    "fold",
+    "ids_of",
+    "merge",
+    "place_after",
+    "place_before",
+    "splice",
+]
 
 Reducer: TypeAlias = Callable[[Any, Action], Any]
 """Gives the state after an action from the state before it, and changes neither."""
@@ -61,8 +73,18 @@ def earliest(added: list[Item], removed: list[Item], a: int = 0, r: int = 0) -> 
 
 def place_before(items: list[Item], key: Key, start: int = 0) -> int:
     """The index of the first item at or after `key`."""
+    # From the end on, since most places are close to it, and so are most items that the processor
+    # has at hand: a third of the time of a search through all.
     probe: Any = (key,)
-    return bisect_left(items, probe, start)
+    low = high = len(items)
+    width = 1
+    while low > start:
+        low = max(high - width, start)
+        if items[low] < probe:
+            break
+        high = low
+        width *= 2
+    return bisect_left(items, probe, low, high)
 
 
 def place_after(items: list[Item], key: Key, start: int = 0) -> int:
@@ -105,6 +127,10 @@ def splice(items: list[Item], added: list[Item], removed: list[Item]) -> None:
         items[start:] = merge(items[start:], added, removed)
 
 
+# How many states near the end there are at most: those of the last two segments.
+NEAR = 12
+
+
 class Track:
     """The history of `reducer`, whose state is found at `path` of the combined state.
 
@@ -113,9 +139,13 @@ class Track:
     """
 
     __slots__ = (
+        "apart",
+        "due",
         "every",
         "items",
         "marks",
+        "near_keys",
+        "near_states",
         "path",
         "raised",
         "reducer",
@@ -142,6 +172,12 @@ class Track:
         self.marks: list[Key] = [()]
         self.states: list[Any] = [state]
         self.sizes: list[int] = [0]
+        # States near the end, how many items they are apart at most, and at which size of the last
+        # segment one is to be kept.
+        self.near_keys: list[Key] = []
+        self.near_states: list[Any] = []
+        self.apart = max(1, 2 * every // NEAR)
+        self.due = self.apart
         # Ids at which the reducer raised; what a later replay raises for them is not news.
         self.raised: set[str] = set()
 
@@ -151,25 +187,28 @@ class Track:
         self.state = state
         size = self.sizes[-1] + 1
         self.sizes[-1] = size
-        if size == self.every:
-            self.marks.append(item[0])
-            self.states.append(state)
-            self.sizes.append(0)
+        if size == self.due:
+            self._save(item[0], size)
 
-    def change(self, added: list[Item], removed: list[Item]) -> "Change":
-        """Work out what the track becomes. `added` and `removed` are sorted, not both empty; an
-        item that moves is in both, with two places.
-        """
-        items = self.items
-        if not removed and (not items or added[0][0] > items[-1][0]):
-            return Change(self, len(self.marks) - 1, len(items)).append(added)
-        checkpoint = bisect_left(self.marks, earliest(added, removed)) - 1
-        place = place_after(items, self.marks[checkpoint])
-        change = Change(self, checkpoint, place)
-        only_moved = len(added) == len(removed) and ids_of(added) == ids_of(removed)
-        if only_moved and change.rename(added, removed):
-            return change
-        return change.replay(added, removed)
+    def _save(self, key: Key, size: int) -> None:
+        if size == self.every:
+            self.marks.append(key)
+            self.states.append(self.state)
+            self.sizes.append(0)
+            size = 0
+        else:
+            self.near_keys.append(key)
+            self.near_states.append(self.state)
+            if len(self.near_keys) > NEAR:
+                del self.near_keys[0], self.near_states[0]
+        self.due = min(size + self.apart, self.every)
+
+    def trim(self) -> None:
+        """After a change: keep only the last states near the end, and see when one is due."""
+        many = len(self.near_keys) - NEAR
+        if many > 0:
+            del self.near_keys[:many], self.near_states[:many]
+        self.due = min(self.sizes[-1] + self.apart, self.every)
 
     def forget(self, key: Key) -> None:
         """Drop what is not needed for changes after `key`, or for the state at it."""
@@ -200,169 +239,3 @@ def fold(reducer: Reducer, state: Any, items: list[Item], failed: dict[str, Exce
         except Exception as error:  # noqa: BLE001 - raised by the timeline when all is committed
             failed[item[1]] = error
     return state
-
-
-class Change:
-    """What a track becomes: other items for a range of its items, other checkpoints for a range of
-    its checkpoints, another state. Made by one of `append`, `rename` and `replay`.
-
-    `replayed` says that results of the reducer were thrown away and made anew.
-    """
-
-    __slots__ = (
-        "failed",
-        "first",
-        "first_checkpoint",
-        "items",
-        "key",
-        "last",
-        "last_checkpoint",
-        "marks",
-        "replayed",
-        "since",
-        "sizes",
-        "state",
-        "states",
-        "track",
-        "undone",
-    )
-
-    def __init__(self, track: Track, checkpoint: int, place: int) -> None:
-        self.track = track
-        self.state = track.states[checkpoint]
-        self.replayed = False
-        # What the reducer raised, by id; and ids that leave.
-        self.failed: dict[str, Exception] = {}
-        self.undone: set[str] = set()
-        # items[first:last] of the track become these.
-        self.first = self.last = place
-        self.items: list[Item] = []
-        # The checkpoints after the first one and up to the last one become these; a size more,
-        # because the segment after the first one changes as well.
-        self.first_checkpoint = checkpoint
-        self.last_checkpoint = len(track.marks) - 1
-        self.marks: list[Key] = []
-        self.states: list[Any] = []
-        self.sizes: list[int] = []
-        # How many items were reduced since the last checkpoint, and the key of the last of them.
-        self.since = 0
-        self.key: Key = ()
-
-    def append(self, added: list[Item]) -> "Change":
-        """Go on from the present state with items that are newer than all."""
-        self.state = self.track.state
-        self.since = self.track.sizes[-1]
-        self.items = added
-        self.reduce(added, 0)
-        self.sizes.append(self.since)
-        return self
-
-    def rename(self, added: list[Item], removed: list[Item]) -> bool:
-        """Give items other places, if all of them stay in the same order."""
-        track, first = self.track, self.first_checkpoint
-        last = bisect_left(track.marks, max(added[-1][0], removed[-1][0]))
-        is_last = last == len(track.marks)
-        last -= is_last
-        end = len(track.items) if is_last else place_after(track.items, track.marks[last])
-        before = track.items[self.first : end]
-        after = merge(before, added, removed)
-        if [item[1] for item in after] != [item[1] for item in before]:
-            return False
-        self.items, self.last = after, end
-        self.sizes = track.sizes[first : last + 1]
-        self.states = track.states[first + 1 : last + 1]
-        self.marks = [after[place - 1][0] for place in accumulate(self.sizes[:-1])]
-        self.last_checkpoint = last
-        self.state = track.state
-        return True
-
-    def replay(self, added: list[Item], removed: list[Item]) -> "Change":
-        """Reduce from the checkpoint on, until nothing can differ any more."""
-        track, items, marks = self.track, self.track.items, self.track.marks
-        self.replayed = True
-        if track.raised:
-            self.undone = ids_of(removed) - ids_of(added)
-        place, checkpoint = self.first, self.first_checkpoint
-        # How many of `added` and `removed` are dealt with.
-        a = r = 0
-        while True:
-            end = place + track.sizes[checkpoint]
-            segment = items[place:end]
-            is_last = checkpoint + 1 == len(marks)
-            if a < len(added) or r < len(removed):
-                to_a = len(added) if is_last else place_after(added, marks[checkpoint + 1], a)
-                to_r = len(removed) if is_last else place_after(removed, marks[checkpoint + 1], r)
-                segment = merge(segment, added[a:to_a], removed[r:to_r])
-                a, r = to_a, to_r
-                self.items += segment
-                self.last = end
-            if is_last:
-                break
-            self.reduce(segment, track.every)
-            place, checkpoint = end, checkpoint + 1
-            if not same(self.state, track.states[checkpoint]):
-                # A short segment is joined with the next.
-                if 2 * self.since >= track.every:
-                    self.save()
-                continue
-            self.state = track.states[checkpoint]
-            if self.since:
-                self.save()
-            if a == len(added) and r == len(removed):
-                self.sizes.append(track.sizes[checkpoint])
-                self.last_checkpoint = checkpoint
-                self.state = track.state
-                return self
-            jump = bisect_left(marks, earliest(added, removed, a, r)) - 1
-            if jump > checkpoint:
-                place = place_after(items, marks[jump])
-                self.items += items[end:place]
-                self.marks += marks[checkpoint + 1 : jump + 1]
-                self.states += track.states[checkpoint + 1 : jump + 1]
-                self.sizes += track.sizes[checkpoint:jump]
-                self.state = track.states[jump]
-                checkpoint = jump
-        self.reduce(segment, 0)
-        self.sizes.append(self.since)
-        if same(self.state, track.state):
-            self.state = track.state
-        return self
-
-    def reduce(self, segment: list[Item], reserve: int) -> None:
-        """Reduce a segment, and make a checkpoint every so many items as long as at least `reserve`
-        items are left for what follows it.
-        """
-        track = self.track
-        start, stop = 0, track.every - self.since
-        while stop <= len(segment) - reserve:
-            self.advance(segment[start:stop])
-            self.save()
-            start, stop = stop, stop + track.every
-        if start < len(segment):
-            self.advance(segment[start:])
-
-    def advance(self, items: list[Item]) -> None:
-        """Reduce items."""
-        self.state = fold(self.track.reducer, self.state, items, self.failed)
-        self.since += len(items)
-        self.key = items[-1][0]
-
-    def save(self) -> None:
-        """Make a checkpoint of where the change has come to."""
-        self.marks.append(self.key)
-        self.states.append(self.state)
-        self.sizes.append(self.since)
-        self.since = 0
-
-    def commit(self) -> list[Exception]:
-        """Make the track what was worked out; gives what its reducer raised that is news."""
-        track, first, last = self.track, self.first_checkpoint, self.last_checkpoint + 1
-        track.items[self.first : self.last] = self.items
-        track.marks[first + 1 : last] = self.marks
-        track.states[first + 1 : last] = self.states
-        track.sizes[first:last] = self.sizes
-        track.state = self.state
-        news = [error for id, error in self.failed.items() if id not in track.raised]
-        track.raised -= self.undone
-        track.raised.update(self.failed)
-        return news

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from logux_store.timeline.change import work_out
 from logux_store.timeline.track import Item, Track
 
 Action = dict[str, Any]
@@ -20,16 +21,16 @@ def trace(state: Any, action: Action) -> Any:
 def make_track(*times: int, every: int = 4) -> Track:
     track = Track(trace, [], every)
     if times:
-        track.change([item(time) for time in times], []).commit()
+        work_out(track, [item(time) for time in times], []).commit()
     return track
 
 
 def add(track: Track, *times: int) -> None:
-    track.change([item(time) for time in times], []).commit()
+    work_out(track, [item(time) for time in times], []).commit()
 
 
 def remove(track: Track, *times: int) -> None:
-    track.change([], [item(time) for time in times]).commit()
+    work_out(track, [], [item(time) for time in times]).commit()
 
 
 def marks(track: Track) -> list[int]:
@@ -110,7 +111,7 @@ def test_what_was_raised_is_forgotten_with_its_action() -> None:
         raise ValueError(action["v"])
 
     track = Track(raises, [], 4)
-    errors = track.change([item(time) for time in range(8)], []).commit()
+    errors = work_out(track, [item(time) for time in range(8)], []).commit()
     assert len(errors) == len(track.raised) == 8
     track.forget(item(5)[0])
     assert len(track.raised) == 4
@@ -121,9 +122,9 @@ def test_what_was_raised_is_forgotten_with_its_action() -> None:
 def test_a_change_that_is_not_committed_changes_nothing() -> None:
     track = make_track(*range(10))
     other = make_track(*range(10))
-    track.change([item(20), item(30)], [])
-    track.change([], [item(5)])
-    track.change([((5, "10:a:b", 0, 8), item(8)[1], item(8)[2])], [item(8)])
+    work_out(track, [item(20), item(30)], [])
+    work_out(track, [], [item(5)])
+    work_out(track, [((5, "10:a:b", 0, 8), item(8)[1], item(8)[2])], [item(8)])
     assert (track.items, track.marks, track.states, track.sizes, track.state) == (
         other.items, other.marks, other.states, other.sizes, other.state
     )  # fmt: skip
