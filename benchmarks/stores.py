@@ -1,0 +1,228 @@
+"""Our stores, and the work that the benchmarks of the store give them.
+
+The stores that they are measured against do the same in `js/stores.js`. A client is connected to
+nothing, or to a `Wire`, whose other end says what the benchmark wants. Times are processor time of
+the thread, on both sides, so that what the machine does besides disturbs them less.
+"""
+
+from collections.abc import Iterable
+from time import thread_time
+from typing import Any
+
+from benchmarks.measure import Run, Side
+from logux_store import Client, Slice, Store, create_store_creator
+from logux_store.actions import Action
+from logux_store.events import Emitter, Listener, Unbind
+from logux_store.ids import system_clock
+from logux_store.sync import Message, NodeState
+
+__all__ = [
+    "KEYS",
+    "START_STATE",
+    "State",
+    "dispatch",
+    "late_insert",
+    "number",
+    "receive",
+    "replay",
+    "set_key",
+    "undo",
+]
+
+# Every history begins here; its actions are a second apart.
+START = 1_700_000_000_000
+SECOND = 1000
+
+KEYS = [f"key{i}" for i in range(16)]
+
+State = dict[str, Any]
+START_STATE: State = {"count": 0, **dict.fromkeys(KEYS)}
+
+
+def set_key(state: State, action: Action) -> State:
+    """Counts actions, and sets one of 16 keys."""
+    if action["type"] != "set":
+        return state
+    return {**state, "count": state["count"] + 1, action["key"]: action["value"]}
+
+
+def count(state: int, action: Action) -> int:
+    """Only counts actions."""
+    return state + 1 if action["type"] == "set" else state
+
+
+def slices() -> dict[str, Slice[State]]:
+    """One slice of 16 for each key. It is told by type which actions are its own."""
+
+    def change(state: State, action: Action) -> State:
+        return {"count": state["count"] + 1, "value": action["value"]}
+
+    return {key: Slice({"count": 0, "value": None}, {f"set {key}": change}) for key in KEYS}
+
+
+def make_action(reducer: str, key: str, value: int) -> Action:
+    return {"type": f"set {key}" if reducer == "slices" else "set", "key": key, "value": value}
+
+
+def number(i: int) -> Action:
+    return {"type": "set", "key": KEYS[i % 16], "value": i}
+
+
+class Wire:
+    """A connection whose other end greets, and keeps quiet."""
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.answered = False
+        self._events = Emitter()
+
+    def on(self, event: str, listener: Listener) -> Unbind:
+        return self._events.on(event, listener)
+
+    def connect(self) -> None:
+        self.connected = True
+        self._events.emit("connecting")
+        self._events.emit("connect")
+
+    def send(self, message: Message) -> None:
+        if message[0] == "connect":
+            now = system_clock()
+            self.receive(["connected", message[1], "server:x", [now, now], {}])
+        elif message[0] == "synced":
+            self.answered = True
+
+    def receive(self, message: Message) -> None:
+        self._events.emit("message", message)
+
+    def disconnect(self, reason: str = "user") -> None:  # noqa: ARG002 - nobody asks why
+        self.connected = False
+
+    def destroy(self) -> None:
+        self.connected = False
+
+
+def open_store(reducer: str, history: int, wire: Wire | None = None) -> Store[Any]:
+    client = Client(server=wire or Wire(), subprotocol=1, user_id="10", ping=None, timeout=None)
+    create_store = create_store_creator(client, reasonless_history=history)
+    if reducer == "slices":
+        return create_store(slices())
+    if reducer == "count":
+        return create_store(count, 0)
+    return create_store(set_key, START_STATE)
+
+
+def at(place: float, n: int = 0) -> dict[str, Any]:
+    """The keys of the meta of another node's action, so many seconds after the start."""
+    time = START + int(place * SECOND)
+    return {"id": f"{time} 20:a:b {n}", "time": time}
+
+
+def fill(store: Store[Any], reducer: str, places: Iterable[int]) -> None:
+    for place in places:
+        action = make_action(reducer, KEYS[place % 16], place)
+        store.dispatch.cross_tab(action, **at(place))
+
+
+def dispatch(kind: str, actions: int, history: int) -> Side:
+    """Dispatch: actions a second."""
+
+    def run() -> Run:
+        store = open_store("keys", history)
+        add = store.dispatch if kind == "plain" else store.dispatch.cross_tab
+        for i in range(history + 100):
+            add(number(i))
+        start = thread_time()
+        for i in range(actions):
+            add(number(i))
+        return Run(actions / (thread_time() - start), store.state)
+
+    return run
+
+
+def late_insert(reducer: str, history: int, back: int, actions: int, stores: int) -> Side:
+    """Actions that belong so many places before the end, in several stores: microseconds for
+    each.
+    """
+
+    def run() -> Run:
+        seconds = 0.0
+        for _ in range(stores):
+            store = open_store(reducer, 2 * history)
+            fill(store, reducer, range(history))
+            start = thread_time()
+            for i in range(actions):
+                action = make_action(reducer, KEYS[0], -i)
+                store.dispatch.cross_tab(action, **at(history - back - 0.5, i))
+            seconds += thread_time() - start
+        return Run(seconds * 1e6 / (actions * stores), store.state)
+
+    return run
+
+
+def replay(reducer: str, history: int, back: int, actions: int, stores: int) -> Side:
+    """The reducer alone, over all that has to be reduced again when an action comes so late."""
+    reduce: Any = count if reducer == "count" else set_key
+    first: Any = 0 if reducer == "count" else START_STATE
+
+    def run() -> Run:
+        known = [make_action(reducer, KEYS[place % 16], place) for place in range(history)]
+        after = known[history - back :]
+        before = first
+        for action in known[: history - back]:
+            before = reduce(before, action)
+        seconds = 0.0
+        for _ in range(stores):
+            state = before
+            start = thread_time()
+            for i in range(actions):
+                state = end = reduce(state, make_action(reducer, KEYS[0], -i))
+                for action in after:
+                    end = reduce(end, action)
+            seconds += thread_time() - start
+        return Run(seconds * 1e6 / (actions * stores), end)
+
+    return run
+
+
+def undo(reducer: str, history: int, back: int, actions: int, stores: int) -> Side:
+    """Undo actions that are so many places before the end, in several stores: microseconds for
+    each.
+    """
+
+    def run() -> Run:
+        seconds = 0.0
+        for _ in range(stores):
+            store = open_store(reducer, 2 * history)
+            fill(store, reducer, range(history))
+            ids = [at(history - 1 - back - i)["id"] for i in range(actions)]
+            start = thread_time()
+            for id in ids:
+                store.log.add({"type": "logux/undo", "id": id, "reason": "error"})
+            seconds += thread_time() - start
+        return Run(seconds * 1e6 / (actions * stores), store.state)
+
+    return run
+
+
+def receive(reducer: str, local: range, received: range, history: int) -> Side:
+    """One sync with many actions to a client that has some itself: milliseconds."""
+
+    def run() -> Run:
+        wire = Wire()
+        store = open_store(reducer, history, wire)
+        fill(store, reducer, local)
+        store.client.start()
+        assert store.client.state == NodeState.SYNCHRONIZED
+        base = store.client.node.base_time
+        message: Message = ["sync", len(received)]
+        for place in received:
+            ms = START + place * SECOND - base
+            action = make_action(reducer, KEYS[place % 16], place)
+            message += [action, {"id": [ms, "20:a:b", 0], "time": ms}]
+        start = thread_time()
+        wire.receive(message)
+        figure = (thread_time() - start) * 1000
+        assert wire.answered
+        return Run(figure, store.state)
+
+    return run
