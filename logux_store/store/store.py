@@ -284,18 +284,14 @@ class Store(Generic[S]):
     def _on_add(self, action: Action, meta: Meta) -> None:
         if meta.tab is not None and meta.tab != self._tab_id:
             return
-        if meta.id in self.client.dropped:
-            # It is in the state already; the server has sent it again for another tab. While this
-            # one slept, it may have been moved before it was sent.
-            place = self._timeline.place(meta.id)
-            if place is not None and len(place) == len(meta.key) and place != meta.key:
-                self._on_move(action, meta, meta.key)
-            return
         changes, snapshots = self._changes, self._snapshots
-        if snapshots is not None:
-            snapshots.note(meta)
         if not meta.no_auto_reason or snapshots is not None:
             self._additions += 1
+        if meta.id in self.client.dropped:
+            self._on_add_again(action, meta)
+            return
+        if snapshots is not None:
+            snapshots.note(meta)
         if changes.waiting or self.log.batches or self._events.listeners:
             changes.inserted.append((action, meta))
             self._changed(action, meta)
@@ -313,6 +309,17 @@ class Store(Generic[S]):
         finally:
             if self._additions >= CLEAN_EVERY and not changes.waiting:
                 self._limit_history()
+
+    def _on_add_again(self, action: Action, meta: Meta) -> None:
+        """The state has this action, which the log had dropped: the server has sent it again for
+        another tab.
+        """
+        # While this tab slept, it may have been moved before it was sent.
+        place = self._timeline.place(meta.id)
+        if place is not None and len(place) == len(meta.key) and place != meta.key:
+            self._on_move(action, meta, meta.key)
+        elif self._additions >= CLEAN_EVERY and not self.log.batches:
+            self._limit_history()
 
     def _on_move(self, action: Action, meta: Meta, _old: OrderKey) -> None:
         if not action["type"].startswith("logux/") and self._is_visible(meta):

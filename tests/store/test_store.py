@@ -369,6 +369,15 @@ def test_what_the_log_has_dropped_is_not_applied_again_but_may_get_another_place
         store.log.change_meta(late, reasons=[])
 
 
+def test_what_comes_again_counts_for_the_limit_of_history() -> None:
+    store = make_store(reasonless_history=5)
+    ids = [from_server(store, add(str(n)), n) for n in range(100, 200)]
+    for time, id in enumerate(ids, 100):
+        store.log.add(add("again"), id=id, time=time)
+    assert len([*store.log.entries()]) <= 5 + 25
+    assert len(store.state) == 100
+
+
 def test_a_mapping_is_accepted_where_a_reducer_is() -> None:
     counter = Slice(0, {"count": lambda state, action: state + 1})
     store = make_store({"counter": counter, "deep": {"trace": trace}})

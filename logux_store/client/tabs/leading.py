@@ -176,10 +176,19 @@ class Leading:
             member.channel.send(f'["ops",{position},[{",".join(items)}]]')
 
     def tell(self, *message: Any, without: Channel | None = None) -> None:
-        """Tell all followers something that does not concern the log."""
+        """Tell all followers something that does not concern the log, once they have been told of
+        all that is in it by now: an answer that came before the connection ended is not to be taken
+        for one of the next.
+        """
+        if self.members:
+            text = to_json([*message])
+            self.tab.log.store.when_durable(partial(self._tell_now, text, without))
+
+    def _tell_now(self, text: str, without: Channel | None) -> None:
+        if self.tab.part is not self:
+            return
         self.flush()
         if self.members and self.tab.holds():
-            text = to_json([*message])
             for member in self.members:
                 if member.reads and member.channel is not without:
                     member.channel.send(text)
@@ -339,6 +348,9 @@ class Leading:
             self._publish(KNOWN, member, seq)
             # Perhaps the server answered while the follower was away.
             self._tell_answers(member, [meta.id])
+            if log.by_id(meta.id) is None:
+                # Or the others have dropped it.
+                self._publish(("drop", [meta.id]))
             return
         self._origin[meta.id] = (member, seq)
         try:

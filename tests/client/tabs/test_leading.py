@@ -1,6 +1,8 @@
 """What a leader does with what a follower says, word for word."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,11 +35,13 @@ class Talk:
         self.space = MemorySpace(space)
         self.node_id = f"{self.leader.client_id}:follower"
         self.seq = 0
+        self.heard: list[Any] = []
 
     async def __aenter__(self) -> "Talk":
         self.leader.start(connect=False)
         self.space.enter("follower")
         self.channel = await self.space.connect(1)
+        self.channel.on_text = lambda text: self.heard.append(json.loads(text))
         self.channel.start()
         hello = {
             "version": 1,
@@ -92,5 +96,43 @@ def test_what_a_former_leader_may_have_sent_keeps_its_time(connected: bool) -> N
             assert talk.leader.log.offset == AHEAD
             assert talk.time(unsent) == NOW + 1
             assert talk.time(sent) == NOW + AHEAD + 2
+
+    run_virtual(test())
+
+
+def test_a_follower_that_hands_over_what_was_dropped_is_told_so() -> None:
+    async def test() -> None:
+        async with Talk() as talk:
+            id = await talk.add()
+            talk.leader.log.remove_reason("r")
+            await asyncio.sleep(0.1)
+            talk.heard.clear()
+            talk.seq -= 1
+            assert await talk.add() == id
+            ops = [op for name, _, some in talk.heard if name == "ops" for op in some]
+            assert ops == [["own", 1], ["drop", [id]]]
+
+    run_virtual(test())
+
+
+def test_the_state_is_told_after_what_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with Talk() as talk:
+            await talk.connect()
+            await asyncio.sleep(0.1)
+            waiting: list[Callable[[], None]] = []
+            monkeypatch.setattr(talk.leader.log.store, "when_durable", waiting.append)
+            talk.heard.clear()
+            talk.server.add({"type": "answer"})
+            await asyncio.sleep(0.1)
+            talk.pair.cut()
+            await asyncio.sleep(0.1)
+            assert talk.heard == []
+            for callback in waiting:
+                callback()
+            monkeypatch.undo()
+            await asyncio.sleep(0.1)
+            assert [message[0] for message in talk.heard] == ["ops", "state"]
+            assert talk.heard[1] == ["state", "disconnected"]
 
     run_virtual(test())
