@@ -2,6 +2,7 @@
 
 from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk
 from logux_store.testing.simulation.scenario import Event, Scenario, make_scenario
+from logux_store.testing.simulation.shrink import shrink
 from logux_store.testing.simulation.world import Result, run_scenario
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "SimulatedDisk",
     "make_scenario",
     "run_scenario",
+    "shrink",
 ]

@@ -200,6 +200,13 @@ class Draft:
             written.append(action)
         return written
 
+    def bad_moment(self) -> float:
+        """Some time, as often as not soon after something else that happens."""
+        random = self.random
+        if self.events and random.random() < 0.5:
+            return random.choice(self.events).at + random.choice((0.01, 0.1, 1)) * random.random()
+        return random.uniform(0, self.scenario.duration)
+
     def deed(self, kind: str) -> None:
         """Let somebody do something."""
         random, scenario = self.random, self.scenario
@@ -224,7 +231,7 @@ class Draft:
     def trouble(self, kind: str) -> None:
         """Let something go wrong, and in the end go right again."""
         random, scenario = self.random, self.scenario
-        at = random.uniform(0, scenario.duration)
+        at = self.bad_moment()
         seconds = round(random.choice((0.1, 1, 10)) * random.uniform(0.5, 2), 3)
         client, server = random.choice([*scenario.clients]), random.choice(scenario.servers)
         either = random.choice((client, server))

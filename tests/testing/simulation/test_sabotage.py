@@ -46,9 +46,9 @@ def times_are_compared_by_the_second(patch: Patch) -> None:
         def insert(self, items: Any) -> Any:
             return super().insert([(coarse(key), id, action) for key, id, action in items])
 
-        def change(self, items: Any, undone: Any = (), moves: Any = ()) -> Any:
-            inserts = [(coarse(key), id, action) for key, id, action in items]
-            return super().change(inserts, undone, [(id, coarse(key)) for id, key in moves])
+        def change(self, inserts: Any = (), removes: Any = (), moves: Any = ()) -> Any:
+            inserts = [(coarse(key), id, action) for key, id, action in inserts]
+            return super().change(inserts, removes, [(id, coarse(key)) for id, key in moves])
 
     patch.setattr(store_module, "Timeline", Coarse)
 
