@@ -68,12 +68,14 @@ class World:
             state = reducer(state, action)
         return state
 
-    def leader(self) -> str | None:
-        """The node id of the tab that is connected for the user 10."""
-        for node_id in self.server.node_ids:
-            if node_id.startswith("10:"):
-                return node_id
-        return None
+    async def leader_among(self, tabs: list["TabProcess"]) -> "TabProcess":
+        """The one of these tabs that is connected, once one is."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for tab in tabs:
+                    if tab.node_id in self.server.node_ids:
+                        return tab
+                await self.connected.get()
 
 
 class TabProcess:
@@ -213,10 +215,7 @@ async def kill_leaders(
             # Some tab must know what the leader knows; the file may do without.
             for tab in tabs[:3]:
                 await tab.event("ready")
-            async with asyncio.timeout(PATIENCE):
-                while (leader := world.leader()) is None:
-                    await world.connected.get()
-            [killed] = [tab for tab in tabs if tab.node_id == leader]
+            killed = await world.leader_among(tabs)
             killed.signal(signal.SIGKILL)
             tabs.remove(killed)
             tabs.append(await TabProcess.start(**options))
@@ -275,20 +274,17 @@ async def test_a_leader_that_hangs_is_replaced_and_follows_when_it_wakes(
         try:
             for tab in tabs:
                 await tab.event("ready")
-            first = world.leader()
-            [hung] = [tab for tab in tabs if tab.node_id == first]
+            hung = await world.leader_among(tabs)
             others = [tab for tab in tabs if tab is not hung]
             hung.signal(signal.SIGSTOP)
-            async with asyncio.timeout(PATIENCE):
-                while world.leader() in (None, first):
-                    await world.connected.get()
+            await world.leader_among(others)
             before = len(world.processed)
             for tab in others:
                 await tab.until(lambda: len(world.processed) > before + 50)
             heard = len(hung.told)
             hung.signal(signal.SIGCONT)
             await hung.event("role", since=heard, role="follower")
-            assert world.leader() not in (None, first)
+            assert hung.node_id not in world.server.node_ids
             for tab in tabs:
                 tab.say("quiet")
             for tab in tabs:
