@@ -7,7 +7,7 @@ A disk belongs to a machine and outlives its processes. `open` gives the store f
   what came after it. Like a database, its store keeps copies and gives out copies. Several
   processes may have stores of one disk, of which the one that took it over last can write.
 
-Any other store can be simulated as well: give `Simulation` a function that makes such a disk.
+Any other store can be simulated as well: give `run_scenario` a function that makes such a disk.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from logux_store.actions import Action, to_json
 from logux_store.ids import OrderKey, Timed
-from logux_store.log import LastSynced, LogStore, MemoryStore
+from logux_store.log import LastSynced, MemoryStore
 from logux_store.log.store import Order
 from logux_store.meta import Entry, Meta
 
@@ -29,41 +29,54 @@ __all__ = ["CommittingStore", "Disk", "MemoryDisk", "SimulatedDisk"]
 class Disk(Protocol):
     """The place of one machine's log."""
 
-    durable: bool
-    """Whether anything survives a crash."""
-
-    def open(self) -> LogStore:
-        """The store for the next process, called within it."""
+    @property
+    def durable(self) -> bool:
+        """Whether anything survives a crash."""
         ...
 
-    def crash(self) -> None:
-        """The process that has the store open is dead."""
+    @property
+    def taken_over(self) -> type[Exception]:
+        """What a store raises when another process has taken the disk over."""
         ...
 
-    def close(self) -> None:
-        """The process has ended in an orderly way; everything is written."""
+    def open(self) -> Any:
+        """The LogStore for the next process, called within it."""
         ...
+
+    def crash(self, store: Any) -> None:
+        """The process that had this store is dead; what it had not committed is lost."""
+        ...
+
+    def close(self, store: Any) -> None:
+        """The process that had this store has ended in an orderly way."""
+        ...
+
+
+class TakenOverError(Exception):
+    """The store belongs to another process now."""
 
 
 class MemoryDisk:
     """No disk at all."""
 
     durable = False
+    taken_over: type[Exception] = TakenOverError
 
-    def open(self) -> LogStore:
+    def open(self) -> MemoryStore:
         return MemoryStore()
 
-    def crash(self) -> None:
-        return None
+    def crash(self, store: MemoryStore) -> None:
+        store.clean()
 
-    def close(self) -> None:
-        return None
+    def close(self, store: MemoryStore) -> None:
+        store.clean()
 
 
 class SimulatedDisk:
     """A disk that commits `delay()` seconds after the first change since the last commit."""
 
     durable = True
+    taken_over: type[Exception] = TakenOverError
 
     def __init__(self, name: str, delay: Callable[[], float]) -> None:
         self.name = name
@@ -75,21 +88,16 @@ class SimulatedDisk:
     def open(self) -> "CommittingStore":
         return CommittingStore(self)
 
-    def crash(self) -> None:
-        if self.owner is not None:
-            self.kept = self.owner.committed()
+    def crash(self, store: "CommittingStore") -> None:
+        if self.owner is store:
+            self.kept = store.committed()
             self.owner = None
 
-    def close(self) -> None:
-        if self.owner is not None:
-            self.owner.release()
+    def close(self, store: "CommittingStore") -> None:
+        store.release()
 
 
 Change = tuple[str, tuple[Any, ...], dict[str, Any]]
-
-
-class TakenOverError(Exception):
-    """The store belongs to another process now."""
 
 
 class CommittingStore:

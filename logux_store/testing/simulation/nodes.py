@@ -11,12 +11,11 @@ from logux_store.actions import Action
 from logux_store.client import Client, CrossTabClient, Outcome
 from logux_store.connections import Reconnect
 from logux_store.errors import UndoError
-from logux_store.log import LogStore
 from logux_store.meta import Meta
 from logux_store.server import BaseServer, Limits
 from logux_store.store import Store, create_store_creator
 from logux_store.testing.simulation.application import Application, make_reducer
-from logux_store.testing.simulation.disks import Disk, SimulatedDisk
+from logux_store.testing.simulation.disks import Disk
 from logux_store.testing.simulation.network import Dialer, Network, Wire
 from logux_store.testing.simulation.processes import Process, SimulatedLoop, right_time
 from logux_store.testing.simulation.tabs import Meeting, SimulatedSpace
@@ -73,6 +72,7 @@ class Program:
         self.random = Random(f"{scenario.seed} {name}")
         self.process: Process | None = None
         self.ending = False
+        self.log_store: Any = None
 
     def start(self) -> None:
         """Start the program, unless it runs."""
@@ -114,9 +114,14 @@ class Program:
                 program.lose()
                 program.gone(program.process, silent)
 
+    def open_store(self) -> Any:
+        """The store of this run of the program."""
+        self.log_store = self.computer.disk.open()
+        return self.log_store
+
     def lose(self) -> None:
         """A crash loses what the program has not written down."""
-        self.computer.disk.crash()
+        self.computer.disk.crash(self.log_store)
 
     def gone(self, process: Process, silent: bool) -> None:
         """The process does not exist any more."""
@@ -158,7 +163,7 @@ class ServerProgram(Program):
         self.server = server = BaseServer(
             subprotocol=1,
             min_subprotocol=1,
-            store=self.computer.disk.open(),
+            store=self.open_store(),
             env="production",
             ping=scenario.server_ping,
             timeout=scenario.timeout,
@@ -174,7 +179,7 @@ class ServerProgram(Program):
     async def end(self) -> None:
         del self.network.listeners[self.name]
         await self.server.destroy()
-        self.computer.disk.close()
+        self.computer.disk.close(self.log_store)
 
     def act(self, action: Action) -> None:
         """Let the server do something by itself."""
@@ -244,7 +249,6 @@ class ClientProgram(Program):
         self.online = True
         # What the program subscribes to when it starts.
         self.wanted: dict[str, None] = {}
-        self._opened: LogStore | None = None
 
     @property
     def wire(self) -> Wire | None:
@@ -280,13 +284,14 @@ class ClientProgram(Program):
             "random": self.random.randbytes,
         }
         if not self.tab:
-            return Client(store=disk.open(), **options)
-        self._opened = disk.open() if disk.durable else None
+            return Client(store=self.open_store(), **options)
 
         def space(user_id: str) -> SimulatedSpace:
             return SimulatedSpace(self.network, process, self.computer.meeting(user_id))
 
-        return CrossTabClient(store=self._opened, space=space, **options)
+        store = self.open_store()
+        # Without a disk, tabs have a kind of store of their own.
+        return CrossTabClient(store=store if disk.durable else None, space=space, **options)
 
     def _track(self) -> None:
         """Go on waiting for what an earlier run has sent."""
@@ -308,13 +313,7 @@ class ClientProgram(Program):
 
     async def end(self) -> None:
         await self.client.destroy()
-        if not self.tab:
-            self.computer.disk.close()
-
-    def lose(self) -> None:
-        disk = self.computer.disk
-        if not self.tab or (isinstance(disk, SimulatedDisk) and disk.owner is self._opened):
-            disk.crash()
+        self.computer.disk.close(self.log_store)
 
     def act(self, actions: list[Action], batch: bool) -> None:
         """Let the user do something."""

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from logux_store.testing.simulation.checks import Fault, at_rest, find_faults
-from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk, TakenOverError
+from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk
 from logux_store.testing.simulation.network import Network
 from logux_store.testing.simulation.nodes import ClientProgram, Computer, Sent, ServerProgram
 from logux_store.testing.simulation.processes import SimulatedLoop
@@ -95,6 +95,7 @@ class World:
             name: Computer(loop, name, self.make_disk(name, make_disk), scenario.skew[name])
             for name in scenario.durable
         }
+        self.taken_over = tuple({computer.disk.taken_over for computer in computers.values()})
         self.servers = {
             name: ServerProgram(self.network, scenario, name, computers[name])
             for name in scenario.servers
@@ -136,7 +137,7 @@ class World:
     def failed(self, _loop: Any, context: dict[str, Any]) -> None:
         """Something raised in the loop."""
         error = context.get("exception")
-        if isinstance(error, TakenOverError):
+        if isinstance(error, self.taken_over):
             # How a former leader finds out.
             return
         self.network.errors.append(
