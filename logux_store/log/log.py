@@ -4,8 +4,9 @@ happens to them.
 Events, each with `(action, meta)`: `preadd` before an action is added, when listeners may still
 change its meta or refuse it by raising; `add` when it was added, or announced without being kept;
 `clean` when the log has dropped it; `move` (with the old order key as third argument) when its
-time changed. `batch`, without arguments, ends a group of additions. `store`, without arguments,
-says that the log goes on with another store; how that differs comes as other events of one batch.
+time changed. `batch`, without arguments, ends a group of additions. `store`, with
+one argument, says that the log goes on with another store: if it is False, how that differs comes
+as other events of one batch; if it is True, whoever needs to know has to read the log.
 
 Invariants: an action with no reason is announced and dropped; nothing but reasons, `remove_reason`
 and `change_meta` makes the log drop an entry; ids of one log are strictly increasing, whatever its

@@ -87,7 +87,7 @@ class Store(Generic[S]):
         self._on_missed_history = on_missed_history
         self._snapshots: Snapshots | None = None
         # Whether the log goes on with another store, which may have another snapshot.
-        self._stale = False
+        self._stale = self._starts = False
         if snapshot is not None:
             client.saves_state = True
             self._snapshots = Snapshots(
@@ -346,8 +346,9 @@ class Store(Generic[S]):
         for id in forgotten:
             self._timeline.forget_undo(id)
 
-    def _on_store(self) -> None:
+    def _on_store(self, starts: bool) -> None:
         self._stale = self._changes.waiting = True
+        self._starts = self._starts or starts
 
     def _on_role(self) -> None:
         # The former leader may have let the log drop what is in no snapshot of this tab.
@@ -398,7 +399,7 @@ class Store(Generic[S]):
             failed = error
         # Only now: when a slow reducer was interrupted, the changes wait for the next occasion.
         self._changes = Changes()
-        if changes.announced:
+        if changes.announced or self.state is not old:
             try:
                 self._announce(old, changes.announced)
             except Exception as error:
@@ -409,11 +410,11 @@ class Store(Generic[S]):
             raise failed
 
     def _update(self, changes: Changes) -> None:
-        if self._stale and self._snapshots is not None:
-            self._stale = False
-            snapshot = self._snapshots.load()
-            if snapshot is not None and snapshot.key > self._timeline.base:
-                # What led to it may be in the log no more.
+        if self._stale:
+            snapshot = None if self._snapshots is None else self._snapshots.load()
+            starts, self._stale, self._starts = self._starts, False, False
+            # What led to a newer snapshot may be in the log no more.
+            if starts or (snapshot is not None and snapshot.key > self._timeline.base):
                 self._open(snapshot)
                 return
         timeline = self._timeline

@@ -6,7 +6,8 @@ leads no more.
 A tab without a persistent store has its log in memory always.
 
 Invariants: the store is open only while this tab leads, and commits nothing once its term is over;
-each time that the log moves, exactly what this tab did not know is announced.
+each time that the log moves, exactly what this tab did not know is announced; but what the store
+holds when the program starts is there to be read, as in a client without tabs.
 """
 
 from functools import partial
@@ -53,8 +54,12 @@ class Custody:
             since = journal.added if not self._led or self.forgot else None
         else:
             hand, since = to_hand_over(tab.log.store, journal.pending.values()), None
+            if journal.epoch is None:
+                # A program that starts: what the file holds is not news, and may be long.
+                since = store.last_added()
         copy = TabLog("copy", store, tab.log.clock, ignore)
         differences = merge(tab.log.store, copy, hand, tab.tab_id, since, tab.node.unsent)
+        differences.starts = journal.epoch is None
         journal.end_epoch(EVERYTHING if same else journal.position)
         journal.begin(part.epoch, store.identity)
         journal.added = store.last_added()
@@ -71,7 +76,13 @@ class Custody:
             return
         before = node.unsent
         try:
-            tab.log.replace_store(store, differences.added, differences.dropped, differences.moved)
+            tab.log.replace_store(
+                store,
+                differences.added,
+                differences.dropped,
+                differences.moved,
+                starts=differences.starts,
+            )
         except Exception as error:  # noqa: BLE001 - all is announced; this tab leads all the same
             tab.report(error)
         # What an earlier run has left was perhaps sent by it.

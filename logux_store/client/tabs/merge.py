@@ -28,12 +28,14 @@ __all__ = ["Differences", "merge", "shared_entries", "to_hand_over"]
 
 class Differences:
     """What the new copy has and the former had not, and the other way round; the entries that have
-    another time, with their former order key; and what is still to be handed over.
+    another time, with their former order key; and what is still to be handed over. With `starts`,
+    the new copy has more, which is to be read.
     """
 
-    __slots__ = ("added", "dropped", "hand", "moved")
+    __slots__ = ("added", "dropped", "hand", "moved", "starts")
 
     def __init__(self) -> None:
+        self.starts = False
         self.hand: list[Op] = []
         self.added: list[Entry] = []
         self.dropped: list[Entry] = []

@@ -150,8 +150,10 @@ class TabLog(Log):
         added: Iterable[Entry],
         dropped: Iterable[Entry],
         moved: Iterable[tuple[OrderKey, Entry]],
+        starts: bool = False,
     ) -> None:
-        """Go on with another store, and announce in one batch how it differs from the former.
+        """Go on with another store, and announce in one batch how it differs from the former. With
+        `starts` it has more, which whoever needs it has to read.
 
         Raises what listeners raise, once all is announced.
         """
@@ -163,7 +165,7 @@ class TabLog(Log):
         try:
             with self.batch():
                 errors: list[Exception] = []
-                self._events.emit("store")
+                self._events.emit("store", starts)
                 for old_key, (action, meta) in moved:
                     self._events.emit("move", action, meta, old_key)
                 for entry in added:

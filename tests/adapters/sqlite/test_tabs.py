@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 from logux_adapters.sqlite import SQLiteStore
 
-from logux_store import CrossTabClient, Store, create_store_creator
+from logux_store import Client, CrossTabClient, LocalPair, Meta, Store, create_store_creator
 from logux_store.testing import run_virtual
 from tests.client.crew import START, Crew, reducer, role
 
@@ -40,6 +40,16 @@ def store_of(tab: CrossTabClient, **options: Any) -> Store[Any]:
 
 def make(value: Any) -> dict[str, Any]:
     return {"type": "set", "value": value}
+
+
+class CountingStore(SQLiteStore):
+    """Counts the entries that are read."""
+
+    read = 0
+
+    def _entry(self, row: Any) -> Any:
+        self.read += 1
+        return super()._entry(row)
 
 
 def drop(crew: Crew, tab: CrossTabClient) -> CrossTabClient:
@@ -156,6 +166,33 @@ def test_a_tab_that_joins_has_the_state_that_the_log_alone_would_not_give(
         await crew.end()
 
     run_virtual(test())
+
+
+@virtual
+async def test_a_program_that_starts_reads_only_what_is_not_in_the_snapshot(
+    crew: Crew, path: Path
+) -> None:
+    with SQLiteStore(path) as log:
+        for n in range(500):
+            log.add(make(n), Meta(f"{n} 20:a:b 0", n, ["kept"]))
+        client = Client(server=LocalPair().left, subprotocol=1, user_id="10", store=log)
+        assert create_store_creator(client, snapshot="1", reasonless_history=30)(reducer).state
+    for snapshot, most in (("1", 130), (None, 700)):
+        counting = CountingStore(path)
+        tab = crew.tab(store=counting)
+        store = store_of(tab, snapshot=snapshot)
+        store.dispatch.cross_tab(make("before"))
+        told: list[int] = []
+        store.subscribe(partial(told.append, 1))
+        heard: list[Any] = []
+        tab.on("add", lambda *entry, heard=heard: heard.append(entry))
+        tab.start(connect=False)
+        assert store.state[:500] == [*range(500)]
+        assert store.state[-1] == "before"
+        assert told == [1]
+        assert heard == [], "as in a client without tabs"
+        assert counting.read <= most
+        await tab.destroy()
 
 
 @virtual
