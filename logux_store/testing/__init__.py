@@ -12,10 +12,9 @@ from logux_store.testing.time import TestTime
 from logux_store.testing.virtual import VirtualClock, VirtualLoop, run_virtual
 
 if TYPE_CHECKING:
-    from logux_store.testing.log_store_contract import LogStoreContract
+    from logux_store.testing.log_store_contract import LogStoreContract as LogStoreContract
 
 __all__ = [
-    "LogStoreContract",
     "ServerDouble",
     "TestClient",
     "TestLog",
