@@ -5,7 +5,7 @@
 | `logux_time` | a `TestTime`, shared by all below |
 | `logux_log` | a `TestLog` that keeps all actions |
 | `logux_pair` | a `TestPair` |
-| `logux_server` | a `TestServer`: define the application on it, then `await logux_server.connect("10")` |
+| `logux_server` | a `TestServer`, on which the test, or the application, defines what it needs |
 | `logux_double` | a `ServerDouble`, for tests of clients |
 | `logux_client` | makes a `TestClient` of a user, for the double: `logux_client("10")` |
 
