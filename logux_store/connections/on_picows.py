@@ -198,6 +198,9 @@ class ServerListener(Listener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         super().on_ws_connected(transport)
         headers = join_headers(transport.request.headers.items())
+        # Nobody reads these any more, and picows keeps them.
+        transport.request.headers.clear()
+        transport.response.headers.clear()
         address = transport.underlying_transport.get_extra_info("peername")
         self._end.opened(self, address, headers)
 
