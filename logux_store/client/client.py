@@ -352,9 +352,10 @@ class Client:
 
     def _after_drop(self, entries: list[Entry]) -> None:
         # The server sends again what came since the subscription; the log would take what it has
-        # dropped for new.
+        # dropped for new. What never left this node, nobody can send.
+        own = f" {self.log.node_id} "
         for _, meta in entries:
-            if meta.added:
+            if meta.added and (meta.sync or own not in meta.id):
                 self.dropped.add(meta.id)
                 if self.saves_state:
                     self.log.store.remember(meta.id)

@@ -14,19 +14,19 @@ channel, has the oldest applied a second time.
 
 
 class Dropped:
-    """Ids of actions that the log has dropped."""
+    """Ids of actions that the log has dropped: the keys of `ids`, for callers in a hurry."""
 
-    __slots__ = ("_ids", "_limit")
+    __slots__ = ("_limit", "ids")
 
     def __init__(self, limit: int = DROPPED) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self.ids: OrderedDict[str, None] = OrderedDict()
         self._limit = limit
 
     def add(self, id: str) -> None:
         """The log has dropped the action with this id."""
-        self._ids[id] = None
-        if len(self._ids) > self._limit:
-            self._ids.popitem(last=False)
+        self.ids[id] = None
+        if len(self.ids) > self._limit:
+            self.ids.popitem(last=False)
 
     def __contains__(self, id: str) -> bool:
-        return id in self._ids
+        return id in self.ids

@@ -76,6 +76,7 @@ class Store(Generic[S]):
         self.initialize: Initialized[Store[S]] = Initialized(self)
         """Awaited, gives the store; what the log held is folded into the state already."""
         self._tab_id = client.tab_id
+        self._dropped = client.dropped.ids
         self._tab_reason = tab_reasons(client.tab_id)[1]
         self._history = reasonless_history
         self._additions = 0
@@ -287,7 +288,7 @@ class Store(Generic[S]):
         changes, snapshots = self._changes, self._snapshots
         if not meta.no_auto_reason or snapshots is not None:
             self._additions += 1
-        if meta.id in self.client.dropped:
+        if meta.id in self._dropped:
             self._on_add_again(action, meta)
             return
         if snapshots is not None:

@@ -191,18 +191,19 @@ class BaseNode(Conversation):
         What listeners and reducers raise is raised once all entries are added.
         """
         errors: list[Exception] = []
+        ids = [meta.id for _, meta in entries]
+        self._received.update(ids)
         try:
             with self.log.batch():
                 for action, meta in entries:
-                    self._received.add(meta.id)
                     try:
                         self.log.add(action, meta)
                     except Exception as error:  # noqa: BLE001 - raised below, after the others
                         errors.append(error)
-                    finally:
-                        self._received.discard(meta.id)
         except Exception as error:  # noqa: BLE001 - raised below; the entries are added
             errors.append(error)
+        finally:
+            self._received.difference_update(ids)
         self.log.store.when_durable(acknowledge)
         raise_all(errors)
 

@@ -19,7 +19,7 @@ import msgspec
 from logux_store.actions import Action, to_json
 from logux_store.errors import LoguxError
 from logux_store.ids import node_key
-from logux_store.meta import Entry, Meta
+from logux_store.meta import Entry, Meta, fresh_meta
 
 __all__ = [
     "MAX_DEPTH",
@@ -199,8 +199,8 @@ def unpack_sync(message: Message, base_time: int, remote_node_id: str) -> list[E
         if not (0 <= ms <= MAX_TIME and 0 <= time <= MAX_TIME):
             raise LoguxError("wrong-format", quote(packed))
         key = (time, node_key(node_id), counter, ms)
-        meta = Meta(f"{ms} {node_id} {counter}", time, key=key)
-        meta.subprotocol = packed.get("subprotocol")
+        id = f"{ms} {node_id} {counter}"
+        meta = fresh_meta(id, time, [], key, packed.get("subprotocol"))
         if len(packed) > 2 and not META_KEYS.issuperset(packed):
             meta.unknown = {key: packed[key] for key in packed if key not in META_KEYS}
         entries.append((message[place], meta))

@@ -73,18 +73,8 @@ def earliest(added: list[Item], removed: list[Item], a: int = 0, r: int = 0) -> 
 
 def place_before(items: list[Item], key: Key, start: int = 0) -> int:
     """The index of the first item at or after `key`."""
-    # From the end on, since most places are close to it, and so are most items that the processor
-    # has at hand: a third of the time of a search through all.
     probe: Any = (key,)
-    low = high = len(items)
-    width = 1
-    while low > start:
-        low = max(high - width, start)
-        if items[low] < probe:
-            break
-        high = low
-        width *= 2
-    return bisect_left(items, probe, low, high)
+    return bisect_left(items, probe, start)
 
 
 def place_after(items: list[Item], key: Key, start: int = 0) -> int:
