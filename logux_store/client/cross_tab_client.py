@@ -12,7 +12,7 @@ from typing import Any
 from logux_store.actions import Action, check_sendable, to_json
 from logux_store.client.client import SUBSCRIPTION_TYPES, SYNCING, Client, check_token, tab_reasons
 from logux_store.client.tabs.file_space import open_space
-from logux_store.client.tabs.leading import error_message
+from logux_store.client.tabs.messages import error_message
 from logux_store.client.tabs.served import Served
 from logux_store.client.tabs.shared_store import SharedStore
 from logux_store.client.tabs.space import TabSpace

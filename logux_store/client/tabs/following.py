@@ -14,12 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import to_json
-from logux_store.client.tabs.leading import VERSION, read_message
 from logux_store.client.tabs.merge import merge, to_hand_over
+from logux_store.client.tabs.messages import VERSION, read_error, read_message
 from logux_store.client.tabs.ops import Op, encode_entry, encode_op, read_entry, read_op
 from logux_store.client.tabs.space import Channel
 from logux_store.client.tabs.tab_log import TabLog
-from logux_store.errors import LoguxError
 from logux_store.events import raise_all
 from logux_store.log import LogStore
 from logux_store.sync import NodeState
@@ -375,12 +374,6 @@ def settle_answered(log: TabLog, action: dict[str, Any]) -> None:
     """Let go of an action that the server has answered."""
     if action["type"] in ("logux/processed", "logux/undo") and isinstance(action.get("id"), str):
         log.settle(action["id"])
-
-
-def read_error(value: list[Any]) -> Exception:
-    """The error that `error_message` wrote."""
-    type, options, received = value
-    return LoguxError(type, options, received) if type is not None else RuntimeError(options)
 
 
 def nothing(*_: object) -> None:

@@ -30,7 +30,6 @@ the changes that were published before; a follower that is silent for too long i
 """
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
@@ -38,9 +37,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import to_json
-from logux_store.client.tabs.ops import KNOWN, Op, encode_entry, encode_op, read_entry, read_op
+from logux_store.client.tabs.messages import (
+    VERSION,
+    encode_own,
+    error_message,
+    read_item,
+    read_message,
+)
+from logux_store.client.tabs.ops import KNOWN, Op, encode_entry, encode_op, read_entry
 from logux_store.client.tabs.space import Channel
-from logux_store.errors import LoguxError
 from logux_store.events import raise_all
 from logux_store.ids import order_key, random_id
 from logux_store.meta import Entry
@@ -48,10 +53,7 @@ from logux_store.meta import Entry
 if TYPE_CHECKING:
     from logux_store.client.tabs.tab import Tab
 
-__all__ = ["VERSION", "Leading", "error_message"]
-
-VERSION = 1
-"""Of what tabs say to each other; tabs of different versions do not understand each other."""
+__all__ = ["Leading"]
 
 SHARED_VALUES = ("snapshot", "late")
 """The values kept with the log that a follower gets with it: what the application's store has
@@ -375,36 +377,6 @@ class Leading:
             self.flush()
             member.channel.send(f'["answers",[{",".join(texts)}]]')
         return {id for id in ids if id not in known}
-
-
-def encode_own(op: Op, seq: int) -> str:
-    """What the follower that made a change gets of it: its number, and what the leader decided."""
-    if op[0] == "add":
-        return to_json(["own", seq, op[2].time, op[2].added])
-    return to_json(["own", seq])
-
-
-def read_item(seq: int, op: Any, offset: int | None = None) -> tuple[int, Op, int | None]:
-    """A change as a follower sends it."""
-    read = read_op(op)
-    if read[0] == "add" and read[2].tab is not None:
-        raise ValueError(f"the action {read[2].id!r} is another tab's alone")
-    return seq, read, offset
-
-
-def read_message(text: str) -> list[Any]:
-    """A message of another tab. Raises ValueError if it is not even a list."""
-    message = json.loads(text)
-    if not isinstance(message, list):
-        raise ValueError(f"another tab sent {text:.300}, which is no message")
-    return message
-
-
-def error_message(error: Exception) -> list[Any]:
-    """An error, as it is told to other tabs."""
-    if isinstance(error, LoguxError):
-        return [error.type, error.options, error.received]
-    return [None, f"{type(error).__name__}: {error}", True]
 
 
 def nothing() -> None:

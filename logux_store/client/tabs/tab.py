@@ -21,9 +21,10 @@ from typing import Any, Literal, TypeAlias
 
 from logux_store.client.tabs.custody import Custody
 from logux_store.client.tabs.election import Election
-from logux_store.client.tabs.following import Following, read_error
+from logux_store.client.tabs.following import Following
 from logux_store.client.tabs.journal import Journal
 from logux_store.client.tabs.leading import Leading
+from logux_store.client.tabs.messages import read_error
 from logux_store.client.tabs.ops import Op
 from logux_store.client.tabs.questions import Questions, unanswered
 from logux_store.client.tabs.replica import ReplicaStore

@@ -8,7 +8,7 @@ import pytest
 
 from logux_store.client.tabs import Channel, MemorySpace
 from logux_store.client.tabs.following import VersionError
-from logux_store.client.tabs.leading import VERSION
+from logux_store.client.tabs.messages import VERSION
 from tests.client.crew import Crew, make, role, virtual
 
 
