@@ -1,13 +1,15 @@
-"""The four ways to dispatch, as one object: `store.dispatch`."""
+"""What a store has besides its state: `dispatch`, the four ways to dispatch, and `initialize`."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
 
 from logux_store.actions import Action
 from logux_store.client import Outcome
 from logux_store.meta import Meta
 
-__all__ = ["Dispatch"]
+__all__ = ["Dispatch", "Initialized", "own_reasons"]
+
+T = TypeVar("T")
 
 
 class Dispatch:
@@ -35,3 +37,23 @@ class Dispatch:
     def around(self, call: Callable[[Action], Any]) -> "Dispatch":
         """The same, but for what `dispatch(action)` does."""
         return Dispatch(call, self.local, self.cross_tab, self.sync)
+
+
+def own_reasons(meta: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a meta; one that says itself why it is kept gets no reason from the store."""
+    if "reasons" in meta or "keep_last" in meta:
+        meta["no_auto_reason"] = True
+    return meta
+
+
+class Initialized(Generic[T]):
+    """Can be awaited any number of times, and gives what is there already."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[None, None, T]:
+        return self._value
+        yield  # makes this a generator, which `await` asks for

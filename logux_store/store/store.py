@@ -10,8 +10,7 @@ log's actions; everything that waits goes to the timeline in one change, so a ba
 What a listener or a reducer raises reaches whoever added the action, after the state has changed.
 """
 
-import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from logux_store.actions import Action
@@ -21,36 +20,22 @@ from logux_store.ids import OrderKey
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
 from logux_store.store.changes import Changes
-from logux_store.store.dispatch import Dispatch
+from logux_store.store.dispatch import Dispatch, Initialized, own_reasons
+from logux_store.store.opening import open_timeline
 from logux_store.store.purity import checked
 from logux_store.store.reducers import Reducer, as_reducer
 from logux_store.store.snapshots import Snapshot, Snapshots
-from logux_store.timeline import Item, Timeline
+from logux_store.timeline import Timeline
 
 __all__ = ["Store"]
 
 S = TypeVar("S")
 T = TypeVar("T")
 
-logger = logging.getLogger("logux_store.store")
-
 TIME_TRAVEL = "timeTravel"
 UNDO = "logux/undo"
 # How many additions pass between two looks for actions that history need not keep.
 CLEAN_EVERY = 25
-
-
-class Initialized(Generic[T]):
-    """Can be awaited any number of times, and gives what is there already."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: T) -> None:
-        self._value = value
-
-    def __await__(self) -> Generator[None, None, T]:
-        return self._value
-        yield  # makes this a generator, which `await` asks for
 
 
 class Store(Generic[S]):
@@ -192,64 +177,31 @@ class Store(Generic[S]):
     def _cross_tab(self, action: Action, **meta: Any) -> Meta | None:
         """Add an action that all of the user's tabs see; see `Log.add`."""
         if meta:
-            return self.log.add(action, **_own_reasons(meta))
+            return self.log.add(action, **own_reasons(meta))
         return self.log.put(action, self.log.new_meta([TIME_TRAVEL]))
 
     def _local(self, action: Action, **meta: Any) -> Meta | None:
         """Add an action that only this tab sees; see `Log.add` for the keys of `meta`."""
-        return self.log.add(action, tab=self._tab_id, **_own_reasons(meta))
+        return self.log.add(action, tab=self._tab_id, **own_reasons(meta))
 
     def _sync(self, action: Action, **meta: Any) -> Outcome:
         """Add an action that the server shall have; see `Client.sync`."""
-        return self.client.sync(action, **_own_reasons(meta))
+        return self.client.sync(action, **own_reasons(meta))
 
     # The log.
 
     def _open(self, snapshot: Snapshot | None) -> None:
-        """Fold what the log holds, in one pass: all, or what is not in the snapshot."""
-        snapshots, history = self._snapshots, self._history
-        inserted: list[Item] = []
-        undone: list[str] = []
-        entries = self.log.entries()
-        if snapshots is not None:
-            snapshots.begin(self._reducer, self._preloaded_state, snapshot)
-            if snapshot is not None:
-                entries = snapshots.entries_after(snapshot)
-        for action, meta in entries:
-            if not self._is_visible(meta):
-                continue
-            if action["type"] == UNDO:
-                if isinstance(action.get("id"), str):
-                    undone.append(action["id"])
-            elif not action["type"].startswith("logux/"):
-                inserted.append((meta.key, meta.id, action))
-                if snapshots is not None:
-                    snapshots.note(meta)
-        loading = True
-
-        def report(action: Action) -> None:
-            # What missed its time in an earlier run was reported in that.
-            if self._on_missed_history is not None and not loading:
-                self._on_missed_history(action)
-
-        self._timeline = timeline = Timeline(
-            self._reducer,
-            self._preloaded_state if snapshot is None else snapshot.state,
+        self._timeline = open_timeline(
+            self.log,
+            self._is_visible,
+            self._snapshots,
+            snapshot,
+            reducer=self._reducer,
+            preloaded_state=self._preloaded_state,
             save_state_every=self._save_state_every,
-            history=history,
-            on_missed_history=report,
-            base=None if snapshot is None else snapshot.key,
-            undone=() if snapshot is None else snapshot.undone,
-            on_forget=None if snapshots is None else snapshots.forget,
+            history=self._history,
+            on_missed_history=self._on_missed_history,
         )
-        try:
-            timeline.change(inserted, undone)
-        except Exception as error:
-            # Raised when the action was added; it must not keep the program from starting.
-            logger.error("A reducer raised at actions that the log holds", exc_info=error)
-        loading = False
-        if snapshots is not None:
-            snapshots.advance(timeline)
 
     def _before_add(self, action: Action, meta: Meta) -> None:
         if self._timeline.reducing:
@@ -439,10 +391,3 @@ class Store(Generic[S]):
                 errors += events.collect("change", new, old, action, meta)
         errors += events.collect("subscribe")
         raise_all(errors)
-
-
-def _own_reasons(meta: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a meta; one that says itself why it is kept gets no reason from the store."""
-    if "reasons" in meta or "keep_last" in meta:
-        meta["no_auto_reason"] = True
-    return meta
