@@ -95,7 +95,8 @@ class Network:
             for place, lane in enumerate(wire.lanes):
                 if lane.receiver.process is process:
                     other = wire.lanes[1 - place]
-                    other.lose_some()
+                    if wire.latency is None:
+                        other.lose_some()
                     if silent:
                         other.dumb = True
                     else:
@@ -256,8 +257,8 @@ class Dialer(ConnectionSide):
 
 
 class Wire:
-    """One connection: `lanes` to the server and to the client. Without a `latency` of its own it
-    has the network's.
+    """One connection: `lanes` to the server and to the client. One with a `latency` of its own is
+    within a computer: what was sent on it arrives, even if the process that sent it is dead.
     """
 
     def __init__(

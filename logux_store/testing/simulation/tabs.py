@@ -2,7 +2,7 @@
 are in the real world.
 
 The lock of a process that dies is free at once; that of one that is stopped is not. What a process
-had written to its channels before it died may arrive, or a part of it.
+had written to its channels before it died arrives.
 """
 
 from collections import deque
