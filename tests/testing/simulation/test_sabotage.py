@@ -46,6 +46,9 @@ def times_are_compared_by_the_second(patch: Patch) -> None:
         def insert(self, items: Any) -> Any:
             return super().insert([(coarse(key), id, action) for key, id, action in items])
 
+        def add(self, key: Any, id: str, action: Any) -> None:
+            super().add(coarse(key), id, action)
+
         def change(self, inserts: Any = (), removes: Any = (), moves: Any = ()) -> Any:
             inserts = [(coarse(key), id, action) for key, id, action in inserts]
             return super().change(inserts, removes, [(id, coarse(key)) for id, key in moves])
