@@ -15,8 +15,7 @@ from logux_store.meta import Entry, Meta
 from logux_store.server import queue
 from logux_store.server.answers import Answers, Unconfirmed
 from logux_store.server.incoming import Incoming
-from logux_store.store import Store
-from logux_store.store import store as store_module
+from logux_store.store import Store, opening
 from logux_store.sync import ClientNode
 from logux_store.sync.base_node import BaseNode
 from logux_store.sync.timers import Deadlines
@@ -53,7 +52,7 @@ def times_are_compared_by_the_second(patch: Patch) -> None:
             inserts = [(coarse(key), id, action) for key, id, action in inserts]
             return super().change(inserts, removes, [(id, coarse(key)) for id, key in moves])
 
-    patch.setattr(store_module, "Timeline", Coarse)
+    patch.setattr(opening, "Timeline", Coarse)
 
 
 def undos_are_forgotten(patch: Patch) -> None:
