@@ -13,7 +13,7 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), 
 
 def run(code: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -26,7 +26,7 @@ def run(code: str) -> str:
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_each_snippet_runs_in_development_mode_without_a_warning(number: int) -> None:
+def test_each_snippet_runs_without_a_warning(number: int) -> None:
     run(SNIPPETS[number])
 
 

@@ -31,7 +31,7 @@ def test_the_reducers_keep_the_list() -> None:
 
 def test_the_demo_tells_its_story_and_converges() -> None:
     result = subprocess.run(
-        [sys.executable, "-X", "dev", "-m", "examples.todo.demo"],
+        [sys.executable, "-W", "error", "-m", "examples.todo.demo"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -32,7 +32,7 @@ async def shell(
     server: Server, input: str, *arguments: str, token: str = "right"
 ) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-X", "dev", "-m", "logux_store.server.command", "shell", server.url),
+        *(sys.executable, "-W", "error", "-m", "logux_store.server.command", "shell", server.url),
         *("--user", "ann", "--token", token, *arguments),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
