@@ -17,7 +17,7 @@ from logux_store.actions import Action, ActionCreator, check_sendable
 from logux_store.client.dropped import Dropped
 from logux_store.client.outcome import Outcome, Outcomes
 from logux_store.client.subscriptions import Subscriptions, check_channel
-from logux_store.connections import Reconnect, WebSocketConnection
+from logux_store.connections import Reconnect, TransportName, WebSocketConnection
 from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
 from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
@@ -56,10 +56,13 @@ class Client:
     `store` keeps the log (in memory by default). `attempts` limits reconnections, whose delay grows
     from `min_delay` to `max_delay` seconds; a `ping` goes out after that many seconds of silence,
     and the connection is given up when an answer takes longer than `timeout` seconds.
-    `allow_dangerous_protocol` permits `ws://` outside development. `clock` (ms) and `random` can be
-    replaced in tests. `prefix` tells apart several applications of one user on one machine.
+    `allow_dangerous_protocol` permits `ws://` outside development. `transport` is the package that
+    moves the bytes to a URL: `"websockets"`, or `"picows"` (the extra `fast`). `clock` (ms) and
+    `random` can be replaced in tests. `prefix` tells apart several applications of one user on one
+    machine.
 
-    Raises TypeError or ValueError, with the way out, for an option that is missing or wrong.
+    Raises TypeError or ValueError, with the way out, for an option that is missing or wrong, and
+    RuntimeError when the transport's package is missing.
     """
 
     # The kinds of actions that it has to look at before they are added.
@@ -80,6 +83,7 @@ class Client:
         ping: float | None = 10.0,
         timeout: float | None = 70.0,
         allow_dangerous_protocol: bool = False,
+        transport: TransportName = "websockets",
         clock: Clock = system_clock,
         random: Random = os.urandom,
     ) -> None:
@@ -95,7 +99,7 @@ class Client:
         connection: Connection
         if isinstance(server, str):
             connection = Reconnect(
-                WebSocketConnection(check_url(server)),
+                WebSocketConnection(check_url(server), transport=transport),
                 attempts=attempts,
                 min_delay=min_delay,
                 max_delay=max_delay,

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from logux_store.client import Client
 from logux_store.connections import WebSocketConnection, find_loop, find_transport
 from logux_store.server import Server
 
@@ -16,13 +17,20 @@ def make_connection(transport: Any) -> WebSocketConnection:
     return WebSocketConnection("ws://a", transport=transport)
 
 
-@pytest.mark.parametrize("make", [find_transport, make_server, make_connection])
+def make_client(transport: Any) -> Client:
+    return Client(server="wss://a", subprotocol=1, user_id="10", transport=transport)
+
+
+MAKERS = [find_transport, make_server, make_connection, make_client]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_an_unknown_transport_is_refused(make: Any) -> None:
     with pytest.raises(ValueError, match="'websockets' or 'picows', not 'tcp'"):
         make("tcp")
 
 
-@pytest.mark.parametrize("make", [find_transport, make_server, make_connection])
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_missing_package_is_named(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "logux_store.connections.on_picows", raising=False)
     monkeypatch.setitem(sys.modules, "picows", None)
