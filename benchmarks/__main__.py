@@ -12,10 +12,28 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import connections, fan_out, leader, log, request, room, storage
+from benchmarks import (
+    backlog,
+    connections,
+    dispatch,
+    fan_out,
+    late_batch,
+    late_insert,
+    leader,
+    log,
+    request,
+    room,
+    storage,
+    undo,
+)
 from benchmarks.measure import Case, Result, measure
 
 BENCHMARKS: dict[str, Callable[[ExitStack], Iterable[Case]]] = {
+    "dispatch": dispatch.cases,
+    "late-insert": late_insert.cases,
+    "late-batch": late_batch.cases,
+    "backlog": backlog.cases,
+    "undo": undo.cases,
     "log": log.cases,
     "storage": storage.cases,
     "leader": leader.cases,
