@@ -10,7 +10,7 @@ from typing import Any
 from logux_store.actions import Action
 from logux_store.errors import LoguxError, UndoError
 from logux_store.meta import Meta
-from logux_store.server import BaseServer, Limits, Request, Response
+from logux_store.server import BaseServer, Limits, Request, Response, ServerClient
 from logux_store.testing.client import TestClient
 from logux_store.testing.time import TestTime
 
@@ -54,7 +54,7 @@ class TestServer(BaseServer):
         super().__init__(**{**defaults, **options})
         self.logger = logging.Logger("logux_store.testing", logging.CRITICAL + 1)
         self.errors: list[tuple[Exception, Action | None, Meta | None]] = []
-        self.test_clients: list[TestClient] = []
+        self.test_clients: dict[TestClient, ServerClient] = {}
         self.on("error", lambda *error: self.errors.append(error))
         self.auth(lambda: True)
 
@@ -68,8 +68,11 @@ class TestServer(BaseServer):
 
     def join(self, client: TestClient) -> None:
         """Take the right side of the client's pair as a connection."""
-        self.test_clients.append(client)
-        self.add_client(Visitor(client.pair.right, client.http_headers))
+        former = self.test_clients.get(client)
+        if former is not None:
+            # It may wait still for a connection that never came.
+            former.destroy()
+        self.test_clients[client] = self.add_client(Visitor(client.pair.right, client.http_headers))
 
     def subscribed(self, channel: str, node_id: str) -> bool:
         """Whether a node is subscribed to a channel."""

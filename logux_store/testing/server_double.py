@@ -118,6 +118,9 @@ class ServerDouble:
                 wanted = not action["type"].startswith("logux/")
             return (action, meta) if wanted else None
 
+        former = self.connected.pop(node_id, None)
+        if former is not None:
+            former.destroy()
         node = ServerNode(
             self.log.node_id, self.log, connection, ping=None, timeout=None, on_send=is_for_client
         )
