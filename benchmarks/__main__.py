@@ -29,12 +29,12 @@ from benchmarks import (
 from benchmarks.measure import Case, Result, measure
 
 BENCHMARKS: dict[str, Callable[[ExitStack], Iterable[Case]]] = {
+    "log": log.cases,
     "dispatch": dispatch.cases,
     "late-insert": late_insert.cases,
     "late-batch": late_batch.cases,
     "backlog": backlog.cases,
     "undo": undo.cases,
-    "log": log.cases,
     "storage": storage.cases,
     "leader": leader.cases,
     "fan-out": fan_out.cases,
