@@ -122,8 +122,8 @@ class Leading:
         self.members.clear()
 
     def undurable(self) -> list[Op]:
-        """The changes that are not published."""
-        return [op for op, _, _ in self._awaiting]
+        """The changes that are not published, but for moves: the next leader has its own offset."""
+        return [op for op, _, _ in self._awaiting if op[0] != "move"]
 
     # Publishing.
 
@@ -224,7 +224,8 @@ class Leading:
         if not self.tab.holds(check=True):
             return
         self._schedule()
-        self.tell("beat")
+        # However long the store takes, this tab lives.
+        self._tell_now('["beat"]', None)
         now = self.tab.loop.time()
         for member in [*self.members]:
             if late:

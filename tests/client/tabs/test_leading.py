@@ -10,6 +10,7 @@ import pytest
 from logux_store import CrossTabClient, ServerNode
 from logux_store.actions import to_json
 from logux_store.client.tabs import MemorySpace
+from logux_store.client.tabs.leading import Leading
 from logux_store.testing import TestLog, TestPair, run_virtual
 
 NOW, AHEAD = 1_000_000, 5000
@@ -134,5 +135,28 @@ def test_the_state_is_told_after_what_came_before_it(monkeypatch: pytest.MonkeyP
             await asyncio.sleep(0.1)
             assert [message[0] for message in talk.heard] == ["ops", "state"]
             assert talk.heard[1] == ["state", "disconnected"]
+
+    run_virtual(test())
+
+
+def test_a_slow_store_delays_neither_signs_of_life_nor_the_next_leader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        async with Talk() as talk:
+            leader = talk.leader
+            monkeypatch.setattr(leader.log.store, "when_durable", lambda callback: None)
+            meta = leader.log.add({"type": "a"}, reasons=["r"])
+            assert meta is not None
+            leader.log.move(meta.id, 5)
+            talk.heard.clear()
+            await asyncio.sleep(10)
+            assert talk.heard
+            assert all(message == ["beat"] for message in talk.heard)
+            # The next leader gets the action, and has its own opinion of the time.
+            part = leader._tab.part
+            assert isinstance(part, Leading)
+            assert [op[0] for op in part.undurable()] == ["add"]
+            monkeypatch.undo()
 
     run_virtual(test())
