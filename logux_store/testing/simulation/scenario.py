@@ -246,7 +246,7 @@ class Draft:
                 self.add(at, client, "go_offline")
                 self.add(at + seconds, client, "go_online")
             case "clock":
-                most = 20_000 if either == server else 600_000
+                most = 1_500 if either == server else 600_000
                 self.add(at, either, "step_clock", random.randint(-most, most))
             case "crash":
                 self.add(at, either, "crash", random.random() < 0.2)
