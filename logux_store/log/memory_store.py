@@ -69,10 +69,11 @@ class MemoryStore:
         return len(self._by_id)
 
     def add(self, action: Action, meta: Meta) -> bool:
-        entry = (action, meta)
-        if self._by_id.setdefault(meta.id, entry) is not entry:
+        id = meta.id
+        if id in self._by_id:
             return False
         added = self._last_added = meta.added = self._last_added + 1
+        entry = self._by_id[id] = (action, meta)
         self._created.add(meta.key, entry)
         self._added.append(added, entry)
         for reason in meta.reasons:

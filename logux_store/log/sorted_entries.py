@@ -23,6 +23,8 @@ K = TypeVar("K", int, OrderKey)
 # From about this many scattered entries on, one pass over the part that holds them is cheaper than
 # a memmove for each.
 MANY = 50
+# So is it for fewer, unless there are more than about so many others for each of them.
+SPARSE = 20
 
 
 class SortedEntries(Generic[K]):
@@ -77,7 +79,7 @@ class SortedEntries(Generic[K]):
         stop = bisect_right(self._keys, keys[-1], start)
         if stop - start == len(keys):
             self._cut(start, stop)
-        elif len(keys) < MANY:
+        elif len(keys) < MANY and stop - start > SPARSE * len(keys):
             for key in keys:
                 self.remove(key)
         else:

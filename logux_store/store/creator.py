@@ -52,12 +52,12 @@ def create_store_creator(
     `(state, action) -> state`, or a mapping of names to reducers and slices, which is combined.
 
     `save_state_every` is the number of actions between two checkpoints of history;
-    `reasonless_history` how many actions without reasons of their own the log keeps, so that late
-    ones can be put in their place; `on_missed_history(action)` hears of an action that came too
-    late for that, and was applied at the earliest place that is still known, or of an undo that
-    came too late. `check_reducers` raises an error that names the reducer when one changes its
-    input in place; by default only in Python's development mode (`python -X dev`), since it costs
-    a walk over the state at every action.
+    `reasonless_history` how many actions without reasons of their own the log keeps (and up to a
+    tenth or 25 more), so that late ones can be put in their place; `on_missed_history(action)`
+    hears of an action that came too late for that, and was applied at the earliest place that is
+    still known, or of an undo that came too late. `check_reducers` raises an error that names the
+    reducer when one changes its input in place; by default only in Python's development mode
+    (`python -X dev`), since it costs a walk over the state at every action.
 
     `snapshot` is the version of the reducers, any string. With it the state is saved with the log
     from time to time, so that opening a long log folds only what came after, and what history

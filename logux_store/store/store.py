@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 TIME_TRAVEL = "timeTravel"
 UNDO = "logux/undo"
-# How many additions pass between two looks for actions that history need not keep.
+# How many additions pass at least between two looks for actions that history need not keep.
 CLEAN_EVERY = 25
 
 
@@ -64,6 +64,8 @@ class Store(Generic[S]):
         self._dropped = client.dropped.ids
         self._tab_reason = tab_reasons(client.tab_id)[1]
         self._history = reasonless_history
+        # Dropping a tenth of the history at once instead of 25 saves a tenth of a dispatch.
+        self._clean_every = max(CLEAN_EVERY, reasonless_history // 10)
         self._additions = 0
         self._events = Emitter()
         self._check_reducers = check_reducers
@@ -260,7 +262,7 @@ class Store(Generic[S]):
                 changes.waiting = True
             raise
         finally:
-            if self._additions >= CLEAN_EVERY and not changes.waiting:
+            if self._additions >= self._clean_every and not changes.waiting:
                 self._limit_history()
 
     def _on_add_again(self, action: Action, meta: Meta) -> None:
@@ -271,7 +273,7 @@ class Store(Generic[S]):
         place = self._timeline.place(meta.id)
         if place is not None and len(place) == len(meta.key) and place != meta.key:
             self._on_move(action, meta, meta.key)
-        elif self._additions >= CLEAN_EVERY and not self.log.batches:
+        elif self._additions >= self._clean_every and not self.log.batches:
             self._limit_history()
 
     def _on_move(self, action: Action, meta: Meta, _old: OrderKey) -> None:
@@ -340,7 +342,7 @@ class Store(Generic[S]):
             self._apply(self._changes)
         finally:
             # Not when a slow reducer was interrupted: a snapshot would lack what waits now.
-            if self._additions >= CLEAN_EVERY and not self._changes.announced:
+            if self._additions >= self._clean_every and not self._changes.announced:
                 self._limit_history()
 
     def _apply(self, changes: Changes) -> None:

@@ -5,11 +5,13 @@ import pytest
 
 from logux_store.connections import LocalPair
 from logux_store.log import Log
-from logux_store.meta import Meta
+from logux_store.log.listeners import EVERY_KIND
+from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, ServerNode
 from logux_store.testing import TestLog, VirtualClock, run_virtual
 from tests.sync.nodes import Two
 
+Action = dict[str, Any]
 A, B, C = {"type": "a"}, {"type": "b"}, {"type": "c"}
 
 
@@ -155,24 +157,57 @@ def test_an_action_after_a_change_of_the_offset_does_not_wait_for_the_time_that_
     assert times(two.client_log) == {"a": 1000, "c": 1000}
 
 
-def test_actions_that_stay_here_are_moved_until_a_later_one_is_sent() -> None:
-    two = Clocks(5000, 1000, on_send=lambda action, meta: None if action == A else (action, meta))
+def only_sync(action: Action, meta: Meta) -> Entry | None:
+    return (action, meta) if meta.sync else None
+
+
+# Whether the node hears of actions that it does not send.
+KINDS = pytest.mark.parametrize("kinds", [EVERY_KIND, ("sync", "logux")], ids=["all", "some"])
+
+
+@KINDS
+def test_actions_that_stay_here_are_moved_until_a_later_one_is_sent(kinds: Any) -> None:
+    two = Clocks(5000, 1000, on_send=only_sync, kinds=kinds)
     two.client_log.add(A)
     two.connect()
     assert times(two.client_log) == {"a": 1000}
     two.reconnect(5000, 900)
     assert times(two.client_log) == {"a": 900}
-    two.client_log.add(B)
+    two.client_log.add(B, sync=True)
+    two.pair.deliver()
+    two.client_log.add(C)
     two.reconnect(5000, 800)
-    assert times(two.client_log) == {"a": 900, "b": 900}
+    assert times(two.client_log) == {"a": 900, "b": 900, "c": 900}
+    two.client_log.add({"type": "d"})
+    two.reconnect(5000, 700)
+    assert times(two.client_log) == {"a": 900, "b": 900, "c": 900, "d": 900}
+    assert two.server_log.actions() == [B]
 
 
-def test_own_actions_that_came_from_the_other_side_are_not_moved() -> None:
-    two = Clocks(5000, 1000)
+@KINDS
+def test_own_actions_that_came_from_the_other_side_are_not_moved(kinds: Any) -> None:
+    two = Clocks(5000, 1000, on_send=only_sync, kinds=kinds)
     two.server_log.add(A, id="700 1:a:b 0")
     two.connect()
+    two.client_log.add(B)
     two.reconnect(5500, 1000)
-    assert times(two.client_log) == {"a": 700}
+    assert times(two.client_log) == {"a": 700, "b": 500}
+    two.server_log.add(C, id="800 1:a:b 0")
+    two.pair.deliver()
+    two.reconnect(5500, 900)
+    assert times(two.client_log) == {"a": 700, "b": 400, "c": 800}
+
+
+@KINDS
+def test_actions_of_the_former_user_are_moved_as_well(kinds: Any) -> None:
+    two = Clocks(5000, 1000, on_send=only_sync, kinds=kinds)
+    two.client_log.add(A)
+    two.client.note_unsent()
+    two.client_log.node_id = two.client.local_node_id = "0:a:b"
+    two.client_log.add(B)
+    two.connect()
+    # The later one stays so, though its node id would come first.
+    assert times(two.client_log) == {"a": 1000, "b": 1001}
 
 
 def test_actions_of_others_and_of_an_earlier_life_are_not_moved() -> None:

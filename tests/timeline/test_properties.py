@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from logux_store.timeline import INIT, Reducer, Timeline
+from logux_store.timeline.track import NEAR
 
 Action = dict[str, Any]
 Key = tuple[int, str, int, int]
@@ -320,6 +321,10 @@ def check_track(track: Any) -> None:
     """The invariants of `track.py`, and that each checkpoint holds what the plain fold gives."""
     keys = [item[0] for item in track.items]
     assert keys == sorted(set(keys))
+    assert track.near_keys == sorted(set(track.near_keys))
+    assert len(track.near_keys) == len(track.near_states) <= NEAR
+    assert track.sizes[-1] < track.due <= track.every
+    near = dict(zip(track.near_keys, track.near_states, strict=True))
     assert sum(track.sizes) == len(keys)
     assert all(track.sizes[:-1])
     place = 0
@@ -328,9 +333,12 @@ def check_track(track: Any) -> None:
         if number:
             assert track.marks[number] == keys[place - 1]
             assert repr(track.states[number]) == repr(state)
-        segment = [(item[1], item[2]) for item in track.items[place : place + size]]
-        state = fold(track.reducer, state, segment, set())
+        for key, id, action in track.items[place : place + size]:
+            state = fold(track.reducer, state, [(id, action)], set())
+            if key in near:
+                assert repr(near.pop(key)) == repr(state)
         place += size
+    assert all(key <= track.marks[0] for key in near), "those are before all that is remembered"
     assert repr(track.state) == repr(state)
 
 
