@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.measure import Run
+from benchmarks.measure import Run, Side
 
-__all__ = ["Node", "package_name"]
+__all__ = ["Node", "just_started", "package_name"]
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
@@ -66,6 +66,16 @@ class Node:
         if not line:
             raise RuntimeError(f"Node.js ended while it ran {function}; its error is above")
         return Run(**json.loads(line))
+
+
+def just_started(module: str, function: str, **arguments: Any) -> Side:
+    """The side of a case that calls this function in a process of its own."""
+
+    def run() -> Run:
+        with Node(module) as node:
+            return node.run(function, **arguments)
+
+    return run
 
 
 def find_node() -> Path:

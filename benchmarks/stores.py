@@ -5,7 +5,11 @@ nothing, or to a `Wire`, whose other end says what the benchmark wants. Times ar
 the thread, on both sides, so that what the machine does besides disturbs them less.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from time import thread_time
 from typing import Any
 
@@ -21,6 +25,7 @@ __all__ = [
     "START_STATE",
     "State",
     "dispatch",
+    "just_started",
     "late_insert",
     "number",
     "receive",
@@ -226,3 +231,25 @@ def receive(reducer: str, local: range, received: range, history: int) -> Side:
         return Run(figure, store.state)
 
     return run
+
+
+def just_started(function: str, **work: Any) -> Side:
+    """The same work in a process that has just started, as most clients have when they need it."""
+
+    def run() -> Run:
+        command = [sys.executable, "-m", "benchmarks.stores", json.dumps([function, work])]
+        process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return Run(**json.loads(process.stdout))
+
+    return run
+
+
+def main() -> None:
+    """Do what the argument says, once."""
+    function, work = json.loads(sys.argv[1])
+    side = {"late_insert": late_insert, "undo": undo}[function](**work)
+    print(json.dumps(asdict(side())))
+
+
+if __name__ == "__main__":
+    main()

@@ -147,6 +147,7 @@ export async function dispatch({ kind, actions, history, atOnce }) {
       dispatch(set(i))
       if (i % atOnce === atOnce - 1) await new Promise(setImmediate)
     }
+    await new Promise(setImmediate)
   }
   const seconds = (now() - start) / 1000
   return { figure: actions / seconds, outcome: store.getState() }
