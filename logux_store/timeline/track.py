@@ -91,8 +91,9 @@ def ids_of(items: list[Item]) -> set[str]:
 def merge(items: list[Item], added: list[Item], removed: list[Item]) -> list[Item]:
     """A new sorted list: `items` without `removed` and with `added`."""
     if removed:
-        gone = ids_of(removed)
-        merged = [item for item in items if item[1] not in gone]
+        # By key: an action that was forgotten, and came again as a missed one, is there twice.
+        gone = {item[0] for item in removed}
+        merged = [item for item in items if item[0] not in gone]
     else:
         merged = items[:]
     if added:

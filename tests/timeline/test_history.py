@@ -223,3 +223,13 @@ def test_adding_at_the_end_and_releasing_the_oldest_cost_the_same_at_any_size() 
             timeline.release(id(time - size))
         costs.append(CountedTime.compared)
     assert costs[1] <= costs[0] <= 100 * 4
+
+
+def test_undoing_what_came_again_leaves_what_was_forgotten() -> None:
+    timeline = Timeline(Trace(), history=0, save_state_every=2)
+    timeline.insert([entry(1)])
+    timeline.release(id(1))
+    timeline.insert([entry(1)])
+    assert timeline.state == [1, 1]
+    timeline.remove([id(1)])
+    assert timeline.state == [1]
