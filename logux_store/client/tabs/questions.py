@@ -1,8 +1,9 @@
-"""Actions whose outcomes are awaited, though nothing waits for the server any more.
+"""Actions that were answered when this tab was away, so that it knows not how.
 
-The answer was given to a leader when the tab that awaits it was away, and that leader is gone. So
-the other tabs are asked, and if none of them knows the answer, the server: the action is sent once
-more, and a server that has processed it says so again.
+The answer was given to another leader, and it has dropped both. So the other tabs are asked, and if
+none of them knows the answer, the server: the action is sent once more, and a server that has
+processed it says so again. It concerns the outcomes that this tab awaits, and its state, in which
+there may be actions that were undone.
 """
 
 from collections.abc import Iterable
@@ -43,11 +44,17 @@ class Questions:
 
 
 def unanswered(awaited: Iterable[str], present: LogStore, former: LogStore) -> list[Entry]:
-    """The actions with these ids that the log does not keep for being sent; those that it does not
-    have at all, the `former` store has.
+    """The actions that the log does not keep for being sent, of those with the `awaited` ids and
+    of those that the `former` store kept for it; the latter only if the log has them no more, as it
+    has what undoes what it has.
     """
     entries: list[Entry] = []
-    for id in awaited:
+    ids = set(awaited)
+    for action, meta in former.entries_with_reason(SYNCING):
+        lost = meta.id not in ids and present.by_id(meta.id) is None
+        if lost and meta.tab is None and not action["type"].startswith("logux/"):
+            entries.append((action, meta))
+    for id in ids:
         entry = present.by_id(id)
         if entry is not None and SYNCING in entry[1].reasons:
             continue
