@@ -192,8 +192,19 @@ export async function undo({ reducer, history, back, actions, stores }) {
   return { figure: (ms * 1000) / (actions * stores), outcome }
 }
 
-// One sync with many actions to a client that has some itself: milliseconds.
-export async function receive({ reducer, local, received, history }) {
+// One sync with many actions to a client that has some itself, several times: milliseconds for each.
+export async function receive({ stores, ...work }) {
+  let ms = 0
+  let outcome
+  for (let n = 0; n < stores; n++) {
+    const run = await receiveOnce(work)
+    ms += run.ms
+    outcome = run.outcome
+  }
+  return { figure: ms / stores, outcome }
+}
+
+async function receiveOnce({ reducer, local, received, history }) {
   const store = await open(reducer, history)
   await fill(store, range(...local))
   store.client.start()
@@ -212,5 +223,5 @@ export async function receive({ reducer, local, received, history }) {
   const start = now()
   connection.receive(message)
   await Promise.all([answered, changed])
-  return { figure: now() - start, outcome: store.getState() }
+  return { ms: now() - start, outcome: store.getState() }
 }
