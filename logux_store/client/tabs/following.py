@@ -326,8 +326,10 @@ class Following:
             return
         node = self.tab.node
         new = {op[2].id for _, op in self.tab.journal.to_hand() if op[0] == "add"}
-        node.adopt_offset(offset, [id for id in node.unsent if id in new])
-        node.mark_sent(set(node.unsent) - new)
+        unsent = node.unsent
+        node.adopt_offset(
+            offset, [id for id in unsent if id in new], [id for id in unsent if id not in new]
+        )
 
     def _follow(self, position: int, ops: list[Op]) -> None:
         journal = self.tab.journal

@@ -82,15 +82,20 @@ class TabNode(ClientNode):
             if self._unsent.pop(id, None) is not None:
                 entry = self.log.by_id(id)
                 if entry is not None:
-                    self._note_sent(entry[1])
+                    self._note_sent(id, entry[1].time)
 
-    def adopt_offset(self, offset: int, ids: Iterable[str]) -> None:
+    def adopt_offset(self, offset: int, ids: Iterable[str], handed: Iterable[str] = ()) -> None:
         """Take over the offset, and move these of the unsent actions to the time that they would
-        have had with it.
+        have had with it. Those `handed` over to the leader it moves; later actions come after them,
+        but need not wait for the time that they have until this tab hears of that.
         """
         log = self.log
         ahead = offset - log.offset
         self.offset = log.offset = offset
+        for id in handed:
+            entry = log.by_id(id)
+            if self._unsent.pop(id, None) is not None and entry is not None:
+                self._note_sent(id, entry[1].time - ahead)
         if not ahead:
             return
         own = log.node_id
@@ -149,13 +154,13 @@ class TabNode(ClientNode):
         for id in [id for id, added in self._unsent.items() if added <= last]:
             del self._unsent[id]
         for _, meta, _ in part:
-            self._note_sent(meta)
+            self._note_sent(meta.id, meta.time)
         BaseNode._send_sync(self, part)
 
-    def _note_sent(self, meta: Meta) -> None:
-        node_id = meta.id.split(" ")[1]
-        if meta.time > self._sent.get(node_id, NOTHING)[0]:
-            self._sent[node_id] = meta.time, meta.id
+    def _note_sent(self, id: str, time: int) -> None:
+        node_id = id.split(" ")[1]
+        if time > self._sent.get(node_id, NOTHING)[0]:
+            self._sent[node_id] = time, id
 
     def _moved(self, _action: Action, meta: Meta, _old: OrderKey) -> None:
         # A follower hears later than of the offset that what it had handed over was moved.

@@ -150,3 +150,14 @@ def test_what_was_handed_over_and_moved_then_does_not_hold_back_later_actions() 
     two.node.adopt_offset(400, [])
     two.log.add({"type": "later"}, reasons=["syncing"], sync=True)
     assert two.times() == {"handed": 1, "later": 100}
+
+
+def test_what_the_leader_has_yet_to_move_does_not_hold_back_later_actions() -> None:
+    two = Two()
+    handed = two.add("handed")
+    two.node.adopt_offset(500, [], [handed])
+    assert two.node.unsent == []
+    two.node.adopt_offset(400, [])
+    two.log.add({"type": "later"}, reasons=["syncing"], sync=True)
+    two.log.move(handed, NOW + 1)
+    assert two.times() == {"handed": 1, "later": 100}
