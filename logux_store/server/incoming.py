@@ -109,6 +109,7 @@ class Incoming:
             job = self.queues.jobs.get(meta.id)
             if job is not None:
                 job.receipts.append(receipt)
+                job.client = client
                 return None
             if server.answers.repeat(action, meta):
                 receipt.done()

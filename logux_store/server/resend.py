@@ -1,8 +1,9 @@
 """Sending an action to everybody who may see it.
 
 Whom an action is for stands in its meta: `nodes`, `clients`, `users` and `channels`, without
-`exclude_clients`, and without the client that sent it where it is not named itself. A client gets
-an action once, however many of these name it.
+`exclude_clients`, and without the client that sent it where it is not named itself; a client that
+has begun anew since then gets it, as it may have forgotten it. A client gets an action once,
+however many of these name it.
 
 Invariant: a client gets actions in the order in which they were added to the server's log. An
 async filter holds back only that client's later actions until it has decided.
@@ -62,7 +63,9 @@ class Resend:
                 reached.add(client_id)
                 recipients.append(client)
         if meta.users or meta.channels:
-            reached.add(parse_id(meta.id).client_id)
+            job = server.incoming.queues.jobs.get(meta.id)
+            if job is None or (job.client is not None and not job.client.destroyed):
+                reached.add(parse_id(meta.id).client_id)
         for user_id in meta.users or ():
             for client in server.user_ids.get(user_id, ()):
                 if client.client_id not in reached:

@@ -155,3 +155,44 @@ def test_an_action_is_serialised_once_for_all_that_get_it(server: Any, peer_of: 
     assert sent[0] == {"type": "big"}
     assert isinstance(sent[0], SharedAction)
     assert all(action is sent[0] for action in sent)
+
+
+def test_a_client_that_begins_anew_gets_what_it_has_sent_before(server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        allowed = asyncio.get_running_loop().create_future()
+
+        async def wait(ctx: Any, action: Any, meta: Any) -> bool:
+            return bool(await asyncio.shield(allowed))
+
+        server.type("mail", access=wait, resend=lambda ctx, action, meta: {"users": ["10"]})
+        first, other = peer_of(server), peer_of(server, "10:b:1")
+        first.act("mail")
+        again = peer_of(server)
+        assert not first.connected
+        other_again = peer_of(server, "10:c:1")
+        id = other_again.act("mail")
+        allowed.set_result(True)
+        await asyncio.sleep(1)
+        for peer, count in ((again, 2), (other, 2), (other_again, 1)):
+            assert [action["type"] for action in peer.got].count("mail") == count
+        assert {"type": "logux/processed", "id": id} in other_again.got
+
+    run_virtual(main())
+
+
+def test_a_client_that_sends_an_action_again_does_not_get_it(server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        allowed = asyncio.get_running_loop().create_future()
+
+        async def wait(ctx: Any, action: Any, meta: Any) -> bool:
+            return bool(await asyncio.shield(allowed))
+
+        server.type("mail", access=wait, resend=lambda ctx, action, meta: {"users": ["10"]})
+        peer_of(server).act("mail")
+        again = peer_of(server)
+        again.act("mail")
+        allowed.set_result(True)
+        await asyncio.sleep(1)
+        assert [action["type"] for action in again.got] == ["logux/processed"]
+
+    run_virtual(main())
