@@ -46,8 +46,8 @@ class Job:
     """An action on its way through the server.
 
     `client` is the connection that it came from last, None when the server made the action itself
-    or took it up again after a restart. `accepted` says that it passed the access check and is in the
-    log, `undone` that somebody has undone it, so that it must not be answered as processed.
+    or took it up again after a restart. `accepted` says that it passed the access check and is in
+    the log, `undone` that somebody has undone it, so that it must not be answered as processed.
     """
 
     __slots__ = ("accepted", "action", "client", "meta", "receipts", "undone")

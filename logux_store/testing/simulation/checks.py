@@ -187,7 +187,7 @@ def check_sent(sent: Sent, log: Log) -> Iterator[Fault]:
         yield Fault("twice", f"{name} was processed {times} times")
     entry = log.by_id(sent.id)
     precision = sent.client.scenario.precision
-    if entry is not None and precision is not None:
+    if entry is not None and precision is not None and sent.is_timed:
         wrong = entry[1].time - sent.time
         if abs(wrong) > precision:
             yield Fault("order", f"the time of {name} is wrong by {wrong} ms")

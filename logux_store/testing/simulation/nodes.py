@@ -206,7 +206,17 @@ class Sent:
     `answers` are those that came, in order; `lost` says that a crash took it before it was durable.
     """
 
-    __slots__ = ("action", "answers", "client", "id", "lost", "outcome", "time")
+    __slots__ = (
+        "_knew_time",
+        "_run",
+        "action",
+        "answers",
+        "client",
+        "id",
+        "lost",
+        "outcome",
+        "time",
+    )
 
     def __init__(
         self, client: "ClientProgram", action: Action, outcome: Outcome, time: int
@@ -218,6 +228,15 @@ class Sent:
         self.outcome = outcome
         self.lost = False
         self.answers: list[str] = []
+        self._run = client.client
+        self._knew_time = client.client.node.offset is not None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the action must have the server's time: the client knew it, or has learned it in
+        the same run. Of an earlier run nobody knows how wrong its clock was.
+        """
+        return self._knew_time or self._run is self.client.client
 
 
 class ClientProgram(Program):
