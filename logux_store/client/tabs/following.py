@@ -359,7 +359,7 @@ class Following:
                 meta = own[2]
                 journal.added = op[3] or journal.added
                 if meta.time != op[2]:
-                    tab.log.apply(("move", meta.id, op[2]))
+                    self._move(meta.id, op[2])
             return
         journal.recent.append((number, op))
         if op[0] == "add":
@@ -367,9 +367,19 @@ class Following:
             op[2].added = 0
         elif op[0] == "clean":
             journal.added = 0
+        if op[0] == "move":
+            self._move(op[1], op[2])
+            return
         tab.log.apply(op)
         if op[0] == "add" and self.connected:
             tab.node.mark_sent([op[2].id])
+
+    def _move(self, id: str, time: int) -> None:
+        """The leader has given an action the server's time."""
+        try:
+            self.tab.log.apply(("move", id, time))
+        finally:
+            self.tab.node.mark_sent([id])
 
 
 def settle_answered(log: TabLog, action: dict[str, Any]) -> None:
