@@ -95,9 +95,9 @@ def call_all(listeners: tuple[Listener, ...], *args: Any) -> list[Exception]:
     return errors
 
 
-def raise_all(errors: list[Exception]) -> None:
-    """Raise the one error, or a group of several, or nothing."""
+def raise_all(errors: list[Exception], several: str = "several listeners raised") -> None:
+    """Raise the one error, or a group of several with that text, or nothing."""
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise ExceptionGroup("several listeners raised", errors)
+        raise ExceptionGroup(several, errors)

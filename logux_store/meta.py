@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from logux_store.actions import Action
 from logux_store.ids import OrderKey, order_key
 
-__all__ = ["Entry", "Meta", "check_keys", "fresh_meta", "list_of"]
+__all__ = ["Entry", "Meta", "check_keys", "check_names", "fresh_meta", "list_of"]
 
 _SLOTS = (
     "id",
@@ -155,6 +155,18 @@ def list_of(reasons: Iterable[str]) -> list[str]:
     if isinstance(reasons, str):
         raise TypeError(f"meta.reasons is a list of strings, not {reasons!r}")
     return [*reasons]
+
+
+def check_names(names: object, what: str) -> list[str]:
+    """Return the list of strings with each only once; raise TypeError if it is something else."""
+    if not isinstance(names, list):
+        raise TypeError(f"meta.{what} is a list of strings, not {names!r}")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"meta.{what} is a list of strings, not {names!r}")
+    if len(names) > 1 and len(set(names)) < len(names):
+        return list(dict.fromkeys(names))
+    return names
 
 
 def check_keys(names: Iterable[str]) -> None:

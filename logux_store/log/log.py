@@ -31,7 +31,7 @@ from logux_store.ids import (
 from logux_store.log.listeners import EVERY_KIND, Kind, Listeners, Route
 from logux_store.log.memory_store import MemoryStore
 from logux_store.log.store import LogStore, Order
-from logux_store.meta import Entry, Meta, check_keys, fresh_meta, list_of
+from logux_store.meta import Entry, Meta, check_keys, check_names, fresh_meta, list_of
 
 __all__ = ["EVENTS", "Log"]
 
@@ -165,9 +165,14 @@ class Log:
             meta.subprotocol = self.subprotocol
         return self.put(action, meta, generated)
 
-    def put(self, action: Action, meta: Meta, generated: bool = True) -> Meta | None:
+    def put(
+        self, action: Action, meta: Meta, generated: bool = True, told: bool = False
+    ) -> Meta | None:
         """`add` with a meta of `new_meta`, without looking at what such a meta has: for dispatching
         in half the time.
+
+        If the meta is not `generated`, its id may be known. If it was `told`, the `preadd`
+        listeners have heard of it in another log.
         """
         listeners = self._listeners
         try:
@@ -177,17 +182,14 @@ class Log:
         if route is None or meta.sync or type(action) is not dict:
             check_action(action)
             route = listeners.route(action, meta)
-        id, sync = meta.id, meta.sync
-        for listener in route.preadd:
-            listener(action, meta)
-        if meta.id is not id:
-            raise ValueError(f"a preadd listener changed meta.id of {id!r}")
-        if meta.sync is not sync:
-            route = listeners.route(action, meta)
-        return self._admit(action, meta, route, generated)
-
-    def _admit(self, action: Action, meta: Meta, route: Route, generated: bool) -> Meta | None:
-        """Add what the `preadd` listeners have let pass."""
+        if not told:
+            id, sync = meta.id, meta.sync
+            for listener in route.preadd:
+                listener(action, meta)
+            if meta.id is not id:
+                raise ValueError(f"a preadd listener changed meta.id of {id!r}")
+            if meta.sync is not sync:
+                route = listeners.route(action, meta)
         if meta.key[0] != meta.time:
             meta.key = order_key(meta.id, meta.time)
         reasons = meta.reasons
@@ -393,15 +395,3 @@ class Log:
             for action, meta in entries:
                 errors += call_all(self._listeners.route(action, meta).clean, action, meta)
         return errors
-
-
-def check_names(names: object, what: str) -> list[str]:
-    """Return the list of strings with each only once; raise TypeError if it is something else."""
-    if not isinstance(names, list):
-        raise TypeError(f"meta.{what} is a list of strings, not {names!r}")
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"meta.{what} is a list of strings, not {names!r}")
-    if len(names) > 1 and len(set(names)) < len(names):
-        return list(dict.fromkeys(names))
-    return names

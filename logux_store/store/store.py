@@ -297,7 +297,7 @@ class Store(Generic[S]):
             self._release(released, forgotten)
 
     def _release(self, released: list[str], forgotten: list[str]) -> None:
-        self._timeline.release_all(released)
+        self._timeline.release(*released)
         for id in forgotten:
             self._timeline.forget_undo(id)
 

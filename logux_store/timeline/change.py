@@ -10,6 +10,8 @@ and are made by a `Nudge`, with a third of the work around the reducer.
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -26,7 +28,7 @@ from logux_store.timeline.track import (
     place_before,
 )
 
-__all__ = ["Change", "Nudge", "work_out"]
+__all__ = ["Change", "Nudge", "work_out", "work_out_all"]
 
 
 def work_out(track: Track, added: list[Item], removed: list[Item]) -> "Change | Nudge":
@@ -45,6 +47,25 @@ def work_out(track: Track, added: list[Item], removed: list[Item]) -> "Change | 
     if only_moved and change.rename(added, removed):
         return change
     return change.replay(added, removed)
+
+
+def work_out_all(
+    tracks: list[Track],
+    tracks_for: Callable[[str], list[Track]],
+    added: list[Item],
+    removed: list[Item],
+) -> list["Change | Nudge"]:
+    """What becomes of each track that the items touch. `tracks_for` gives those of a type."""
+    if not (added or removed):
+        return []
+    if all(track.types is None for track in tracks):
+        return [work_out(track, added, removed) for track in tracks]
+    touched: dict[Track, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
+    for kind, items in enumerate((added, removed)):
+        for item in items:
+            for track in tracks_for(item[2]["type"]):
+                touched[track][kind].append(item)
+    return [work_out(track, *touched[track]) for track in tracks if track in touched]
 
 
 def can_nudge(track: Track, checkpoint: int, removed: list[Item]) -> bool:

@@ -26,14 +26,15 @@ Invariants:
 4. Memory is bounded by what is not released and `history`, and a sixteenth of that.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from logux_store.actions import Action
-from logux_store.ids import OrderKey, id_time, order_key
-from logux_store.timeline.change import Change, Nudge, work_out
+from logux_store.events import raise_all
+from logux_store.ids import OrderKey
+from logux_store.timeline.change import Change, Nudge, work_out, work_out_all
+from logux_store.timeline.history import History
 from logux_store.timeline.parts import make_tracks, put, put_all
 from logux_store.timeline.track import (
     Item,
@@ -172,12 +173,40 @@ class Timeline:
         if not key > self._newest:
             self._add_late((key, id, action))
             return
-        # Newer than all, as nearly always: a third of the work of the general way.
+        tracks = self._routes.get(action["type"], self._others)
+        if len(tracks) != 1:
+            self._append((key, id, action), tracks)
+            return
+        # One part only, and newer than all, as mostly: in a fifth of the time of the general way.
+        track = tracks[0]
+        state, failed = track.state, None
+        self.reducing = True
+        try:
+            state = track.reducer(state, action)
+        except Exception as error:  # noqa: BLE001 - raised below, when all is done
+            failed = error
+        finally:
+            self.reducing = False
+        item = self._by_id[id] = (key, id, action)
+        self._items.append(item)
+        if state is not track.state:
+            self._state = put(self._state, track.path, state) if track.path else state
+        track.append(item, state)
+        self._newest = key
+        if self._released:
+            self._forget()
+        if failed is not None:
+            track.raised.add(id)
+            raise failed
+
+    def _append(self, item: Item, tracks: list[Track]) -> None:
+        """Apply an action that is newer than all."""
+        key, id, action = item
         results: list[tuple[Track, Any]] = []
         failed: list[tuple[Track, Exception]] = []
         self.reducing = True
         try:
-            for track in self._routes.get(action["type"], self._others):
+            for track in tracks:
                 try:
                     results.append((track, track.reducer(track.state, action)))
                 except Exception as error:  # noqa: BLE001 - raised below, when all is applied
@@ -185,7 +214,7 @@ class Timeline:
                     results.append((track, track.state))
         finally:
             self.reducing = False
-        item = self._by_id[id] = (key, id, action)
+        self._by_id[id] = item
         self._items.append(item)
         for track, state in results:
             if state is not track.state:
@@ -240,10 +269,11 @@ class Timeline:
         """
         with self._no_dispatch():
             undos = dict.fromkeys(removes)
-            fresh, gone, missed = self._resolve([*inserts], undos, [*moves])
+            history = History(self._by_id, self._undone, self._base)
+            fresh, gone, missed = history.resolve([*inserts], undos, [*moves])
             added = sorted(fresh.values(), key=by_key)
             removed = sorted(gone.values(), key=by_key)
-            changes = self._work_out(added, removed)
+            changes = work_out_all(self._tracks, self._tracks_for, added, removed)
 
             errors = self._commit(changes)
             self._undone.update(undos)
@@ -258,14 +288,10 @@ class Timeline:
                 self._forget()
         self._report(errors, missed)
 
-    def release(self, id: str) -> None:
-        """The log has dropped this action: it stays applied, but need not be remembered for good.
-        An unknown id is ignored.
+    def release(self, *ids: str) -> None:
+        """The log has dropped these actions: they stay applied, but need not be remembered for
+        good. Unknown ids are ignored.
         """
-        self.release_all((id,))
-
-    def release_all(self, ids: Iterable[str]) -> None:
-        """Release several actions."""
         self._refuse_dispatch()
         self._released |= self._by_id.keys() & ids
         self._forget()
@@ -292,7 +318,8 @@ class Timeline:
             old = self._state, self._tracks
             self._plant(state, tracks)
             try:
-                changes = self._work_out(self._items[self._head :], [])
+                items = self._items[self._head :]
+                changes = work_out_all(tracks, self._tracks_for, items, [])
             except BaseException:
                 self._plant(*old)
                 raise
@@ -311,48 +338,8 @@ class Timeline:
             for type in types
         }
 
-    def _resolve(
-        self, inserts: list[Item], undos: dict[str, None], moves: list[tuple[str, OrderKey]]
-    ) -> tuple[dict[str, Item], dict[str, Item], list[Action]]:
-        """What a change comes down to: the items that come and those that leave, by id, and the
-        actions that missed their time. An item that moves leaves and comes.
-        """
-        by_id, undone, base = self._by_id, self._undone, self._base
-        # Reversed, so that the first of two with the same id stays.
-        fresh = {item[1]: item for item in reversed(inserts) if item[1] not in by_id}
-        gone = {id: by_id[id] for id in undos if id in by_id}
-        missed: list[Action] = [
-            {"type": "logux/undo", "id": id}
-            for id in undos
-            if not (id in gone or id in fresh or id in undone) and self._is_forgotten(id)
-        ]
-        if undos or undone:
-            fresh = {id: i for id, i in fresh.items() if not (id in undos or id in undone)}
-        for id, key in moves:
-            if id in fresh:
-                fresh[id] = (key, id, fresh[id][2])
-            elif id in by_id and id not in undos:
-                gone[id] = by_id[id]
-                fresh[id] = (key, id, by_id[id][2])
-        if base:
-            late = [item for item in fresh.values() if item[0] <= base]
-            for key, id, action in sorted(late, key=by_key):
-                fresh[id] = (self._place_of_missed(key), id, action)
-                missed.append(action)
-        return fresh, gone, missed
-
-    def _work_out(self, added: list[Item], removed: list[Item]) -> list[Change | Nudge]:
-        """What becomes of each track that the items touch."""
-        if not (added or removed):
-            return []
-        if len(self._others) == len(self._tracks):
-            return [work_out(track, added, removed) for track in self._tracks]
-        touched: dict[Track, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
-        for kind, items in enumerate((added, removed)):
-            for item in items:
-                for track in self._routes.get(item[2]["type"], self._others):
-                    touched[track][kind].append(item)
-        return [work_out(track, *touched[track]) for track in self._tracks if track in touched]
+    def _tracks_for(self, type: str) -> list[Track]:
+        return self._routes.get(type, self._others)
 
     def _commit(self, changes: list[Change | Nudge]) -> list[Exception]:
         """Make the changes; gives what the reducers raised that is news."""
@@ -401,22 +388,6 @@ class Timeline:
         if self._on_forget is not None:
             self._on_forget(forgotten)
 
-    def _place_of_missed(self, key: Key) -> Key:
-        """Right after the base, and among what was missed at the same base, by key."""
-        base = self._base
-        # The place of a base that is a missed action itself has a turn; the next one is after it.
-        turn = base[4] + 1 if len(base) > 4 else 0
-        return (*base[:4], turn, key)
-
-    def _is_forgotten(self, id: str) -> bool:
-        """Whether the action with this id, if it ever came, was before the base, as far as the
-        time in its id tells.
-        """
-        try:
-            return order_key(id, id_time(id)) <= self._base
-        except ValueError:
-            return False
-
     def _refuse_dispatch(self) -> None:
         if self.reducing:
             raise RuntimeError(
@@ -440,7 +411,4 @@ class Timeline:
                     self._on_missed(action)
                 except Exception as error:  # noqa: BLE001 - raised below, when all are reported
                     errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise ExceptionGroup("several actions could not be reduced", errors)
+        raise_all(errors, "several actions could not be reduced")

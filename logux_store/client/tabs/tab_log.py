@@ -124,8 +124,7 @@ class TabLog(Log):
     def _take(self, action: Action, meta: Meta) -> bool:
         self.arriving.add(meta.id)
         try:
-            route = self._listeners.route(action, meta)
-            return self._admit(action, meta, route, generated=False) is not None
+            return self.put(action, meta, generated=False, told=True) is not None
         finally:
             self.arriving.discard(meta.id)
 
