@@ -16,6 +16,11 @@ from logux_store.meta import Meta
 
 __all__ = ["Subscriptions", "check_channel"]
 
+FIRST_TIME = ("since", "creating")
+"""What a subscribe action says of the state of the client when it was made: how much of it there
+was, and that the object of a `SyncMap` was being created, so that nothing had to be loaded.
+"""
+
 MAX_FAILURES = 5
 """How often the server may fail to restore a subscription before only a new connection helps."""
 
@@ -55,7 +60,7 @@ class Subscriptions:
             self._restoring.add(id)
         else:
             self._counts[key] = self._counts.get(key, 0) + 1
-            template = {name: value for name, value in action.items() if name != "since"}
+            template = {name: value for name, value in action.items() if name not in FIRST_TIME}
             self._templates.setdefault(key, template)
 
     def unsubscribe(self, action: Action, connected: bool) -> tuple[bool, list[str]]:

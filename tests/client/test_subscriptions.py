@@ -172,3 +172,10 @@ def test_after_a_reconnection_there_is_what_was_asked_for_more_often_than_given_
     assert sorted(action["channel"] for action in subscriptions.missing()) == [
         channel for channel, count in model.items() if count
     ]
+
+
+def test_what_was_being_created_the_first_time_is_loaded_later() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.subscribe(subscribe("a", creating=True), "1", False)
+    subscriptions.disconnected()
+    assert subscriptions.missing() == [subscribe("a")]
