@@ -1,6 +1,7 @@
 """Lost acknowledgements, wrong clocks and networks that cannot be trusted, in both languages."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +113,25 @@ async def test_a_wrong_clock_of_a_client_is_corrected(
             assert abs(off) < 5_000
 
 
+def distinct_time() -> Callable[[], int]:
+    """The clock, which never shows the same millisecond twice."""
+    last = 0
+
+    def now() -> int:
+        nonlocal last
+        last = max(last + 1, round(time.time() * 1000))
+        return last
+
+    return now
+
+
 async def test_tabs_of_one_user_share_one_connection_and_the_next_one_takes_over(
     mixed: World,
 ) -> None:
     bob = await mixed.join("bob", language="javascript", room="1")
-    tabs = [await mixed.open("ann", cross=True) for _ in range(2)]
+    # Within a millisecond the ids of the tabs would decide what comes first.
+    clock = distinct_time()
+    tabs = [await mixed.open("ann", cross=True, clock=clock) for _ in range(2)]
     for tab in tabs:
         await tab.start()
         await tab.wait("synchronized")
