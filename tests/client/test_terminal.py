@@ -1,0 +1,202 @@
+"""What a client tells a person at a terminal."""
+
+import asyncio
+import io
+import os
+import signal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from logux_store import LoguxError
+from logux_store.client.terminal import attention, confirm, log
+from logux_store.testing import ServerDouble, TestClient, run_virtual
+
+
+class Screen:
+    """A terminal without colours, and what was printed on it."""
+
+    def __init__(self) -> None:
+        self.file = io.StringIO()
+        self.console = Console(file=self.file, width=200, no_color=True, highlight=False)
+
+    def take(self) -> list[str]:
+        lines = self.file.getvalue().splitlines()
+        self.file.seek(0)
+        self.file.truncate()
+        return lines
+
+
+def test_the_log_says_what_happens_in_words() -> None:
+    async def test() -> None:
+        screen, server = Screen(), ServerDouble()
+        client = TestClient(server=server)
+        node_id = client.node_id
+        stop = log(client, console=screen.console)
+        await client.connect()
+        assert screen.take() == [
+            f"Logux state is connecting  node {node_id}",
+            "Logux state is synchronized  server server:double",
+        ]
+        await client.subscribe("posts", filter={"by": "[ann]"})
+        await client.unsubscribe("posts", filter={"by": "[ann]"})
+        assert [line for line in screen.take() if "state" not in line] == [
+            'Logux subscribing to posts  filter {"by":"[ann]"}',
+            "Logux subscribed to posts",
+            'Logux unsubscribing from posts  filter {"by":"[ann]"}',
+            "Logux action logux/unsubscribe was processed  action "
+            '{"type":"logux/unsubscribe","channel":"posts","filter":{"by":"[ann]"}}',
+        ]
+        server.undo_next("denied", detail="closed")
+        client.sync({"type": "post/add", "n": 1})
+        await client.settle()
+        assert [line for line in screen.take() if "state" not in line] == [
+            'Logux added post/add  action {"type":"post/add","n":1}',
+            "Logux action post/add was undone because of denied  action "
+            '{"type":"post/add","n":1}  detail closed',
+            'Logux cleaned post/add  action {"type":"post/add","n":1}',
+        ]
+        server.send_all({"type": "from/server"})
+        client.log.add({"type": "mine"})
+        client.log.add({"type": "strange", "value": {1}}, reasons=["kept"])
+        await client.settle()
+        assert [line for line in screen.take() if "state" not in line] == [
+            'Logux added and cleaned mine  action {"type":"mine"}',
+            "Logux added strange  action {'type': 'strange', 'value': {1}}",
+            'Logux added and cleaned from/server  action {"type":"from/server"}  '
+            "from server:double",
+        ]
+        client.change_user("20")
+        assert f"Logux user is now 20  node {client.node_id}" in screen.take()
+        stop()
+        client.log.add({"type": "mine"})
+        await client.disconnect()
+        assert screen.take() == []
+
+    run_virtual(test())
+
+
+def test_the_log_can_be_quiet() -> None:
+    async def test() -> None:
+        screen, server = Screen(), ServerDouble()
+        client = TestClient(server=server)
+        log(client, console=screen.console, state=False, clean=False, ignore=["noise"])
+        await client.connect()
+        await client.process({"type": "noise"})
+        client.log.add({"type": "noise"})
+        client.log.add({"type": "other/tab"}, tab="another")
+        assert screen.take() == ['Logux action noise was processed  action {"type":"noise"}']
+        client.log.add({"type": "logux/processed", "id": "1 10:a 0"})
+        client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "error"})
+        client.log.add({"type": "logux/subscribed", "channel": "a"})
+        undone = {"type": "logux/subscribe", "channel": "a"}
+        client.log.add({"type": "logux/undo", "id": "1 10:a 0", "action": undone})
+        assert screen.take() == [
+            "Logux action 1 10:a 0 was processed",
+            "Logux action 1 10:a 0 was undone because of error  action {}",
+            "Logux subscribed to a by the server",
+            "Logux subscription to a was undone because of error  action "
+            '{"type":"logux/subscribe","channel":"a"}',
+        ]
+        log(client, console=screen.console, add=False, role=False, user=False)
+        client.log.add({"type": "quiet"})
+        assert [line for line in screen.take() if "added" in line] == [
+            'Logux added and cleaned quiet  action {"type":"quiet"}'
+        ]
+
+    run_virtual(test())
+
+
+def test_attention_is_called_for_what_went_wrong() -> None:
+    async def test() -> None:
+        server = ServerDouble()
+        client = TestClient(server=server)
+        alerts: list[Any] = []
+        stop = attention(client, alerts.append)
+        await client.connect()
+        server.undo_next("denied")
+        outcome = client.sync({"type": "a"})
+        await client.settle()
+        (undo,) = alerts
+        assert (undo["reason"], undo["id"]) == ("denied", outcome.id)
+        errors = LoguxError("timeout", 5), LoguxError("wrong-format", "x")
+        for error in errors:
+            client.node._events.emit("error", error)
+        assert alerts[1:] == [errors[1]]
+        stop()
+        client.node.on("error", lambda error: None)
+        client.node._events.emit("error", errors[1])
+        assert len(alerts) == 2
+
+    run_virtual(test())
+
+
+def test_without_a_callback_the_terminal_rings(capsys: pytest.CaptureFixture[str]) -> None:
+    client = TestClient()
+    attention(client)
+    client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "error"})
+    assert capsys.readouterr().err == "\a"
+
+
+def test_the_program_may_end_when_nothing_is_unsaved_or_the_user_says_so() -> None:
+    async def test() -> None:
+        server = ServerDouble()
+        client = TestClient(server=server)
+        await client.connect()
+        asked: list[int] = []
+        answers = [False, True]
+
+        def ask(unsaved: int) -> bool:
+            asked.append(unsaved)
+            return answers.pop(0)
+
+        exiting = confirm(client, ask)
+        assert exiting.may_exit()
+        client.log.add({"type": "logux/subscribe", "channel": "a"}, sync=True)
+        await client.disconnect()
+        client.sync({"type": "a"})
+        client.sync({"type": "b"})
+        assert not exiting.may_exit()
+        assert exiting.may_exit()
+        assert asked == [2, 2]
+        await client.connect()
+        await client.settle()
+        assert exiting.may_exit()
+        assert asked == [2, 2]
+
+    run_virtual(test())
+
+
+@pytest.mark.parametrize(
+    ("answer", "may"), [("y\n", True), ("Yes\n", True), ("\n", False), ("", False)]
+)
+def test_without_a_callback_the_terminal_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, may: bool
+) -> None:
+    client = TestClient()
+    client.sync({"type": "a"})
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert confirm(client).may_exit() is may
+    assert "1 change is not saved" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="event loops have no signal handlers there")
+async def test_a_signal_ends_the_program_only_when_it_may() -> None:
+    client = TestClient()
+    client.sync({"type": "a"})
+    asked, ended = asyncio.Event(), asyncio.Event()
+    answers = [False, True]
+
+    def ask(_unsaved: int) -> bool:
+        asked.set()
+        return answers.pop(0)
+
+    end = confirm(client, ask).guard(signal.SIGUSR1, stop=ended.set)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asked.wait()
+    assert not ended.is_set()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await ended.wait()
+    end()
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
