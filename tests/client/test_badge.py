@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from logux_store import LoguxError
 from logux_store.client.badge import BADGE_MESSAGES, Badge, badge
-from logux_store.testing import ServerDouble, TestClient, run_virtual
+from logux_store.testing import ServerDouble, TestClient, TestServer, run_virtual
 
 SAVED = BADGE_MESSAGES["synchronized"]
 SAVING = BADGE_MESSAGES["sending"]
@@ -27,6 +28,7 @@ def test_it_shows_what_matters_and_hides_when_all_is_well() -> None:
         assert shown(model) == (OFFLINE, "warning")
         await client.connect()
         await client.process({"type": "a"})
+        await asyncio.sleep(1)
         assert shown(model) is None
         assert repr(model) == "<Badge: 'hidden'>"
         await client.disconnect()
@@ -59,6 +61,20 @@ def test_it_says_why_something_was_undone(reason: str, message: str) -> None:
         await client.settle()
         assert shown(model) == (BADGE_MESSAGES[message], "error")
         model.stop()
+
+    run_virtual(test())
+
+
+def test_it_says_that_the_user_is_not_let_in() -> None:
+    async def test() -> None:
+        server = TestServer()
+        server.auth(lambda token: token == "right")
+        client = TestClient(server=server, token="wrong")
+        model = badge(client)
+        with pytest.raises(LoguxError):
+            await client.connect()
+        assert shown(model) == (BADGE_MESSAGES["wrongCredentials"], "error")
+        await server.destroy()
 
     run_virtual(test())
 
