@@ -14,7 +14,15 @@ import os
 from typing import Any, ClassVar, Literal
 
 from logux_store.actions import Action, ActionCreator, check_sendable
+from logux_store.client.accounts import client_part, open_account
 from logux_store.client.dropped import Dropped
+from logux_store.client.options import (
+    check_connection,
+    check_prefix,
+    check_subprotocol,
+    check_token,
+    check_url,
+)
 from logux_store.client.outcome import Outcome, Outcomes
 from logux_store.client.subscriptions import Subscriptions, check_channel
 from logux_store.connections import Reconnect, TransportName, WebSocketConnection
@@ -89,8 +97,7 @@ class Client:
     ) -> None:
         check_subprotocol(subprotocol)
         check_token(token)
-        if not isinstance(prefix, str) or not prefix:
-            raise ValueError(f"prefix is a string that is not empty, not {prefix!r}")
+        check_prefix(prefix)
         self.user_id = validate_user_id(user_id)
         self.subprotocol = subprotocol
         self.prefix = prefix
@@ -113,7 +120,7 @@ class Client:
 
         self.tab_id = random_id(random=random)
         self._store: LogStore = MemoryStore() if store is None else store
-        self.client_id = f"{user_id}:{self._make_client_id()}"
+        self.client_id = f"{user_id}:{self._open_account()}"
         self.log = self._make_log(clock)
         self.log.subprotocol = subprotocol
         self.dropped = Dropped()
@@ -239,8 +246,8 @@ class Client:
                 stop()
 
     def change_user(self, user_id: str, token: Any = None) -> None:
-        """Become another user. What the former one has not sent stays in the log, for the day on
-        which that user is back.
+        """Become another user. What the former one has not sent stays in the log, and is sent when
+        that user is back.
         """
         validate_user_id(user_id)
         check_token(token)
@@ -250,7 +257,8 @@ class Client:
             self.node.connection.disconnect("destroy")
         self.user_id = user_id
         self.node.note_unsent()
-        self.client_id = f"{user_id}:{self._make_client_id()}"
+        self.client_id = f"{user_id}:{self._open_account()}"
+        self.node.read_store()
         self.log.node_id = self.node.local_node_id = self.node_id
         self.node.token = token
         self.error = None
@@ -297,16 +305,10 @@ class Client:
         if self.destroyed:
             raise RuntimeError("the client is destroyed; make a new one over the same store")
 
-    def _make_client_id(self) -> str:
-        """The client's part of the client id. The log has one for each user, for good: the server
-        takes what was not sent in an earlier run only from the client that it is of.
-        """
-        name = f"client {self.user_id}"
-        id: str | None = self._store.value(name)
-        if id is None:
-            id = random_id(random=self.random)
-            self._store.set_value(name, id)
-        return id
+    def _open_account(self) -> str:
+        """Let the log be the present user's; gives the client's part of the client id."""
+        open_account(self._store, self.user_id)
+        return client_part(self._store, self.user_id, self.random)
 
     def _make_log(self, clock: Clock) -> Log:
         return Log(self.node_id, self._store, clock)
@@ -418,40 +420,3 @@ class Client:
         if isinstance(error, LoguxError) and error.type in FATAL_ERRORS:
             self.error = error
             self._events.emit("error")
-
-
-def check_subprotocol(subprotocol: object) -> None:
-    """Raise TypeError or ValueError unless `subprotocol` is an integer from 0."""
-    if not isinstance(subprotocol, int) or isinstance(subprotocol, bool):
-        raise TypeError(f"subprotocol is an integer, such as 1, not {subprotocol!r}")
-    if subprotocol < 0:
-        raise ValueError(f"subprotocol is not negative; got {subprotocol}")
-
-
-def check_token(token: object) -> None:
-    """Raise TypeError unless `token` is None, a string or a callable."""
-    if token is not None and not isinstance(token, str) and not callable(token):
-        raise TypeError(f"token is a string or a callable that gives one, not {token!r}")
-
-
-def check_url(server: str) -> str:
-    """Return the server's URL, or raise ValueError unless it is a WebSocket's."""
-    if not server.startswith(("ws://", "wss://")):
-        raise ValueError(f"server is a URL that begins with wss:// or ws://, not {server!r}")
-    return server
-
-
-def check_connection(server: Any) -> Connection:
-    """Return the connection, or raise TypeError that says what it lacks."""
-    missing = [
-        name
-        for name in ("connected", "connect", "disconnect", "send", "on", "destroy")
-        if not hasattr(server, name)
-    ]
-    if missing:
-        raise TypeError(
-            f"server is a URL or an object of the Connection protocol; {server!r} lacks "
-            + ", ".join(missing)
-        )
-    connection: Connection = server
-    return connection

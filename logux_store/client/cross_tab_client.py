@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from logux_store.actions import Action, check_sendable, to_json
-from logux_store.client.client import SUBSCRIPTION_TYPES, SYNCING, Client, check_token, tab_reasons
+from logux_store.client.client import SUBSCRIPTION_TYPES, SYNCING, Client, tab_reasons
+from logux_store.client.options import check_token
 from logux_store.client.tabs.file_space import open_space
 from logux_store.client.tabs.messages import error_message
 from logux_store.client.tabs.served import Served
@@ -107,7 +108,7 @@ class CrossTabClient(Client):
 
     # What the base asks for while it is being made.
 
-    def _make_client_id(self) -> str:
+    def _open_account(self) -> str:
         self._space = self._open_space(self.user_id)
         return self._given_client_id or self._space.client_part(partial(random_id, 8, self.random))
 
@@ -333,7 +334,7 @@ class CrossTabClient(Client):
         started, wants = self._tab.space is not None, self._tab.wants
         self._tab.leave(keep_log=True)
         self.user_id = user_id
-        self.client_id = f"{user_id}:{self._make_client_id()}"
+        self.client_id = f"{user_id}:{self._open_account()}"
         self.log.node_id = self.node.local_node_id = self.node_id
         self.node.token = token
         self.error = None

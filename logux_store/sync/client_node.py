@@ -93,6 +93,14 @@ class ClientNode(BaseNode):
         if fix_time:
             self._unbind.append(log.on_drop(self._forget))
 
+    def read_store(self) -> None:
+        """The log has another store, or the store has the numbers of another user."""
+        synced = self.log.store.last_synced()
+        self.last_sent, self.last_received = synced.sent, synced.received
+        self._last_added = self.log.store.last_added()
+        # What is not durable yet does not count for them.
+        self._arrived.clear()
+
     def _on_connect(self) -> None:
         super()._on_connect()
         self._pending.resolve(self._get_token, self._ask)

@@ -32,7 +32,8 @@ def make_client(server: Any = None, **options: Any) -> Client:
 class Network:
     """A client and a server node; the server keeps what it gets and answers when told."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, once: bool = False, **options: Any) -> None:
+        self.once = once
         self.pair = TestPair()
         self.log = TestLog("server:x")
         self.log.keep_actions()
@@ -40,7 +41,10 @@ class Network:
         self.client = make_client(self.pair.left, **options)
 
     def new_node(self, **options: Any) -> ServerNode:
-        return ServerNode("server:x", self.log, self.pair.right, ping=None, timeout=None, **options)
+        node = ServerNode("server:x", self.log, self.pair.right, ping=None, timeout=None, **options)
+        if self.once:
+            node.set_local_headers({"once": True})
+        return node
 
     def connect(self) -> None:
         self.client.start()
@@ -345,6 +349,83 @@ def test_each_user_has_one_client_id_as_long_as_the_log_lasts() -> None:
     again.change_user("10", "token")
     assert again.client_id == first.client_id
     assert make_client().client_id != first.client_id
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_what_a_user_has_not_sent_is_sent_when_that_user_is_back(once: bool) -> None:
+    network = Network(once=once)
+    client = network.client
+    client.sync({"type": "name", "n": 0})
+    network.connect()
+    network.disconnect()
+    client.sync({"type": "name", "n": 1})
+    client.change_user("20")
+    client.sync({"type": "name", "n": 2})
+    network.connect()
+    network.disconnect()
+    assert [action["n"] for action in network.received("name")] == [0, 2]
+    client.change_user("10")
+    client.sync({"type": "name", "n": 3})
+    network.connect()
+    assert [action["n"] for action in network.received("name")] == [0, 1, 2, 3]
+    network.disconnect()
+    network.connect()
+    assert len(network.received("name")) == 4
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_what_a_user_has_not_sent_is_sent_by_that_users_next_program(once: bool) -> None:
+    store = MemoryStore()
+    make_client(store=store).sync({"type": "a"})
+    for user_id, expected in (("20", ["b"]), ("10", ["a", "b"]), ("20", ["b"])):
+        network = Network(store=store, user_id=user_id, once=once)
+        network.client.sync({"type": "b"})
+        network.connect()
+        sent = [entry for entry in network.log.entries() if entry[0]["type"] in ("a", "b")]
+        for _, meta in sent:
+            network.answer(meta.id)
+        assert sorted(action["type"] for action, _ in sent) == expected
+
+
+def test_what_the_server_has_kept_for_a_user_comes_though_another_got_later_actions() -> None:
+    network = Network()
+    network.connect()
+    network.disconnect()
+    network.log.add({"type": "a"})
+    network.log.add({"type": "b"})
+    network.client.change_user("20")
+    network.connect()
+    network.disconnect()
+    added: list[str] = []
+    network.client.on("add", lambda action, meta: added.append(action["type"]))
+    network.client.change_user("10")
+    network.connect()
+    assert added == ["a", "b"]
+
+
+def test_what_is_durable_after_the_user_has_changed_does_not_count_for_the_next() -> None:
+    class SlowStore(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.waiting: list[Any] = []
+
+        def when_durable(self, callback: Any) -> None:
+            self.waiting.append(callback)
+
+        def commit(self) -> None:
+            waiting, self.waiting = self.waiting, []
+            for callback in waiting:
+                callback()
+
+    store = SlowStore()
+    network = Network(store=store)
+    network.connect()
+    network.log.add({"type": "a"})
+    network.pair.deliver()
+    network.client.node.connection.disconnect()
+    network.client.change_user("20")
+    store.commit()
+    assert (network.client.node.last_received, store.last_synced().received) == (0, 0)
 
 
 def test_changing_the_user_connects_again() -> None:

@@ -261,6 +261,44 @@ async def test_changing_the_user_in_one_tab_changes_the_others(crew: Crew) -> No
     assert [crew.values(tab) for tab in tabs] == [[1, 2]] * 3
 
 
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_user_has_not_sent_is_sent_when_that_user_is_back(
+    count: int, on_disk: bool, once: bool
+) -> None:
+    @virtual
+    async def test(crew: Crew) -> None:
+        if not once:
+            crew.server.on("connected", lambda client: client.node.set_local_headers({}))
+        disk = Disk()
+        tabs = [crew.tab(store=DiskStore(disk) if on_disk else None) for _ in range(count)]
+        for tab in tabs:
+            tab.start()
+            await tab.wait_for("synchronized")
+        await tabs[0].sync(make(1))
+        tabs[0].node.connection.disconnect()
+        await asyncio.sleep(1)
+        for tab in tabs:
+            tab.sync(make("of 10"))
+        await asyncio.sleep(1)
+        for user_id, value in (("20", 2), ("10", 3)):
+            tabs[-1].change_user(user_id, "secret")
+            await asyncio.sleep(5)
+            assert {tab.user_id for tab in tabs} == {user_id}
+            tabs[0].start()
+            await asyncio.sleep(1)
+            await tabs[-1].sync(make(value))
+            await asyncio.sleep(1)
+            if value == 2:
+                assert crew.processed == [1, 2]
+                tabs[0].node.connection.disconnect()
+                await asyncio.sleep(1)
+        assert crew.processed == [1, 2, *["of 10"] * count, 3]
+
+    test()
+
+
 @virtual
 async def test_each_tab_has_its_own_callable_that_gives_tokens(crew: Crew) -> None:
     tabs = await crew.started(2, token=lambda: "secret")

@@ -13,11 +13,13 @@ holds when the program starts is there to be read, as in a client without tabs.
 from functools import partial
 from typing import TYPE_CHECKING
 
+from logux_store.client.accounts import open_account
 from logux_store.client.tabs.journal import EVERYTHING
 from logux_store.client.tabs.leading import Leading
 from logux_store.client.tabs.merge import Differences, merge, to_hand_over
 from logux_store.client.tabs.shared_store import SharedStore
 from logux_store.client.tabs.tab_log import TabLog
+from logux_store.ids import parse_id
 
 if TYPE_CHECKING:
     from logux_store.client.tabs.tab import Tab
@@ -70,6 +72,7 @@ class Custody:
         """This tab leads: its log goes on in the store."""
         tab, node, store = self._tab, self._tab.node, self.store
         if store is None:
+            self._open_account()
             # What the former leader has sent, and got no answer to, is sent again.
             node.last_sent = 0
             tab.journal.replace(())
@@ -88,8 +91,16 @@ class Custody:
         # What an earlier run has left was perhaps sent by it.
         node.mark_sent(set(node.unsent) - set(before))
         node.restore_offset(before)
-        node.read_store()
+        self._open_account()
         store.when_durable(partial(self._all_shared, part))
+
+    def _open_account(self) -> None:
+        """Let the node go on with the numbers of the user whose tabs these are."""
+        log = self._tab.log
+        user_id = parse_id(log.node_id).user_id
+        assert user_id is not None
+        open_account(log.store, user_id)
+        self._tab.node.read_store()
 
     def _all_shared(self, part: Leading) -> None:
         if self._tab.part is part:

@@ -177,16 +177,20 @@ class Leading:
                 ]
             member.channel.send(f'["ops",{position},[{",".join(items)}]]')
 
-    def tell(self, *message: Any, without: Channel | None = None) -> None:
+    def tell(self, *message: Any) -> None:
         """Tell all followers something that does not concern the log, once they have been told of
         all that is in it by now: an answer that came before the connection ended is not to be taken
         for one of the next.
         """
         if self.members:
             text = to_json([*message])
-            self.tab.log.store.when_durable(partial(self._tell_now, text, without))
+            self.tab.log.store.when_durable(partial(self._send_all, text))
 
-    def _tell_now(self, text: str, without: Channel | None) -> None:
+    def tell_now(self, *message: Any, without: Channel | None = None) -> None:
+        """Tell all followers something that cannot wait until the store has written the log."""
+        self._send_all(to_json([*message]), without)
+
+    def _send_all(self, text: str, without: Channel | None = None) -> None:
         if self.tab.part is not self:
             return
         self.flush()
@@ -225,7 +229,7 @@ class Leading:
             return
         self._schedule()
         # However long the store takes, this tab lives.
-        self._tell_now('["beat"]', None)
+        self.tell_now("beat")
         now = self.tab.loop.time()
         for member in [*self.members]:
             if late:

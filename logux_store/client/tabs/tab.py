@@ -359,13 +359,14 @@ class Tab:
         """This tab's application has changed the user: tell the other tabs."""
         if isinstance(self.part, Following):
             self.part.send("user", user_id, token)
-        else:
-            self.tell("user", user_id, token)
+        elif isinstance(self.part, Leading):
+            # Not when the log is durable: this tab leaves now.
+            self.part.tell_now("user", user_id, token)
 
     def user_changed(self, user_id: str, token: str | None, origin: Channel | None) -> None:
         """Another tab's application has changed the user."""
         if isinstance(self.part, Leading):
-            self.part.tell("user", user_id, token, without=origin)
+            self.part.tell_now("user", user_id, token, without=origin)
         self._emit("user", user_id, token)
 
     def heard_subprotocol(self, subprotocol: int) -> None:

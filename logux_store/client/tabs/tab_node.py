@@ -52,12 +52,6 @@ class TabNode(ClientNode):
         finally:
             self.relaying = False
 
-    def read_store(self) -> None:
-        """The log has another store."""
-        synced = self.log.store.last_synced()
-        self.last_sent, self.last_received = synced.sent, synced.received
-        self._last_added = self.log.store.last_added()
-
     def restore_offset(self, ids: Iterable[str]) -> None:
         """As long as nobody has measured the offset, use the one that the store has, from an
         earlier run; for these actions too, which were never sent.
