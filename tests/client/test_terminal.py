@@ -4,6 +4,8 @@ import asyncio
 import io
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -26,6 +28,13 @@ class Screen:
         self.file.seek(0)
         self.file.truncate()
         return lines
+
+
+class Terminal(io.StringIO):
+    """A stream that says to be a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_the_log_says_what_happens_in_words() -> None:
@@ -86,7 +95,13 @@ def test_the_log_can_be_quiet() -> None:
         await client.process({"type": "noise"})
         client.log.add({"type": "noise"})
         client.log.add({"type": "other/tab"}, tab="another")
-        assert screen.take() == ['Logux action noise was processed  action {"type":"noise"}']
+        assert screen.take() == []
+        server.undo_next("denied")
+        client.sync({"type": "noise"})
+        await client.settle()
+        assert screen.take() == [
+            'Logux action noise was undone because of denied  action {"type":"noise"}'
+        ]
         client.log.add({"type": "logux/processed", "id": "1 10:a 0"})
         client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "error"})
         client.log.add({"type": "logux/subscribed", "channel": "a"})
@@ -94,7 +109,7 @@ def test_the_log_can_be_quiet() -> None:
         client.log.add({"type": "logux/undo", "id": "1 10:a 0", "action": undone})
         assert screen.take() == [
             "Logux action 1 10:a 0 was processed",
-            "Logux action 1 10:a 0 was undone because of error  action {}",
+            "Logux action 1 10:a 0 was undone because of error",
             "Logux subscribed to a by the server",
             "Logux subscription to a was undone because of error  action "
             '{"type":"logux/subscribe","channel":"a"}',
@@ -106,6 +121,22 @@ def test_the_log_can_be_quiet() -> None:
         ]
 
     run_virtual(test())
+
+
+def test_no_action_can_break_the_line_or_steer_the_terminal() -> None:
+    screen = Screen()
+    client = TestClient()
+    log(client, console=screen.console)
+    client.log.add({"type": "a\x1b[2J\nb", "text": "\x9b[bold]"})
+    client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "\x1b", "style": "x"})
+    assert screen.take() == [
+        "Logux added and cleaned a\\x1b[2J\\nb  action "
+        r'{"type":"a\u001b[2J\nb","text":"\x9b[bold]"}',
+        r"Logux action 1 10:a 0 was undone because of \x1b  style x",
+    ]
+    client.log.add({"type": "long", "text": "x" * 10_000})
+    (line,) = screen.take()
+    assert len(line) < 600
 
 
 def test_attention_is_called_for_what_went_wrong() -> None:
@@ -132,11 +163,17 @@ def test_attention_is_called_for_what_went_wrong() -> None:
     run_virtual(test())
 
 
-def test_without_a_callback_the_terminal_rings(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("stream", "rings"), [(Terminal(), "\a"), (io.StringIO(), ""), (None, None)]
+)
+def test_without_a_callback_the_terminal_rings_if_it_is_one(
+    monkeypatch: pytest.MonkeyPatch, stream: Any, rings: str | None
+) -> None:
     client = TestClient()
     attention(client)
+    monkeypatch.setattr("sys.stderr", stream)
     client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "error"})
-    assert capsys.readouterr().err == "\a"
+    assert (stream and stream.getvalue()) == rings
 
 
 def test_the_program_may_end_when_nothing_is_unsaved_or_the_user_says_so() -> None:
@@ -176,9 +213,21 @@ def test_without_a_callback_the_terminal_asks(
 ) -> None:
     client = TestClient()
     client.sync({"type": "a"})
-    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert confirm(client).may_exit() is may
-    assert "1 change is not saved" in capsys.readouterr().err
+    assert capsys.readouterr().err == "1 change is not saved. Quit nevertheless? [y/N] "
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), None])
+def test_where_nobody_can_be_asked_the_program_may_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: Any
+) -> None:
+    client = TestClient()
+    client.sync({"type": "a"})
+    client.sync({"type": "b"})
+    monkeypatch.setattr("sys.stdin", stream)
+    assert confirm(client).may_exit()
+    assert capsys.readouterr().err == "2 changes are not saved.\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="event loops have no signal handlers there")
@@ -192,11 +241,95 @@ async def test_a_signal_ends_the_program_only_when_it_may() -> None:
         asked.set()
         return answers.pop(0)
 
-    end = confirm(client, ask).guard(signal.SIGUSR1, stop=ended.set)
+    confirm(client, ask).guard(signal.SIGUSR1, stop=ended.set)
     os.kill(os.getpid(), signal.SIGUSR1)
     await asked.wait()
     assert not ended.is_set()
     os.kill(os.getpid(), signal.SIGUSR1)
     await ended.wait()
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="event loops have no signal handlers there")
+async def test_the_signal_again_at_the_question_ends_the_program() -> None:
+    client = TestClient()
+    client.sync({"type": "a"})
+    ended = asyncio.Event()
+    questions = 0
+
+    def ask(_unsaved: int) -> bool:
+        nonlocal questions
+        questions += 1
+        signal.raise_signal(signal.SIGUSR1)
+        return False
+
+    confirm(client, ask).guard(signal.SIGUSR1, stop=ended.set)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await ended.wait()
+    assert questions == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="event loops have no signal handlers there")
+async def test_a_guard_can_be_taken_away() -> None:
+    end = confirm(TestClient()).guard(signal.SIGUSR1, stop=list)
+    assert signal.getsignal(signal.SIGUSR1) != signal.SIG_DFL
     end()
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+
+
+PROGRAM = """
+import asyncio, os
+from logux_store import Client, LocalPair
+from logux_store.client.terminal import ask_at_terminal, confirm
+
+os.open(os.ttyname(0), os.O_RDWR)  # makes it the terminal that Ctrl+C goes through
+
+
+def ask(unsaved):
+    answer = ask_at_terminal(unsaved)
+    asyncio.get_running_loop().call_soon(print, "answered")
+    return answer
+
+
+async def main():
+    client = Client(server=LocalPair().left, subprotocol=1, user_id="10")
+    stopped = asyncio.Event()
+    confirm(client, ask).guard(stop=stopped.set)
+    client.sync({"type": "a"})
+    print("ready")
+    await stopped.wait()
+    print("stopped")
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("last", ["y\n", "\x03"])
+def test_ctrl_c_at_a_terminal_asks_what_to_do(last: str) -> None:
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = ""
+
+    def wait_for(text: str) -> None:
+        nonlocal said
+        while text not in said:
+            said += os.read(ours, 1000).decode()
+        said = said.partition(text)[2]
+
+    wait_for("ready")
+    for answer, what_follows in (("n\n", "answered"), (last, "stopped")):
+        os.write(ours, b"\x03")
+        wait_for("1 change is not saved. Quit nevertheless? [y/N] ")
+        os.write(ours, answer.encode())
+        wait_for(what_follows)
+    assert process.wait() == 0
+    os.close(ours)
