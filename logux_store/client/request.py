@@ -1,0 +1,51 @@
+"""One action, one answer, and no store: for signing in, before there is a user."""
+
+import asyncio
+from typing import Any
+
+from logux_store.actions import Action
+from logux_store.client.client import Client
+from logux_store.errors import UndoError
+from logux_store.meta import Meta
+from logux_store.sync import Connection
+
+__all__ = ["request"]
+
+
+async def request(
+    action: Action,
+    *,
+    server: "str | Connection",
+    subprotocol: int,
+    user_id: str = "anonymous",
+    **options: Any,
+) -> Action:
+    """Send an action, and give the first that comes back: what the server sends to the client for
+    it, else its `logux/processed`. Options are those of `Client`.
+
+    Raises UndoError when the server undoes the action, and the error of a connection that is
+    refused or lost. Use `asyncio.timeout` to wait no longer than some time.
+    """
+    client = Client(server=server, subprotocol=subprotocol, user_id=user_id, **options)
+    answer: asyncio.Future[Action] = asyncio.get_running_loop().create_future()
+
+    def fail(error: Exception) -> None:
+        if not answer.done():
+            answer.set_exception(error)
+
+    def receive(received: Action, meta: Meta) -> None:
+        if f" {client.node_id} " in meta.id or answer.done():
+            return
+        if received["type"] == "logux/undo":
+            answer.set_exception(UndoError(received))
+        else:
+            answer.set_result(received)
+
+    client.node.on("error", fail)
+    client.on("add", receive)
+    try:
+        client.sync(action)
+        client.start()
+        return await answer
+    finally:
+        await client.destroy()
