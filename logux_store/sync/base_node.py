@@ -37,6 +37,7 @@ from logux_store.meta import Entry, Meta
 from logux_store.sync.arrived import Arrived, Filter, filter_received
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Texts, Token
+from logux_store.sync.garbage import no_collections
 from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
 from logux_store.sync.outgoing import Outgoing, split
 from logux_store.sync.states import NodeState, Phase
@@ -48,6 +49,9 @@ SendTexts: TypeAlias = Callable[[Sequence[str]], None]
 
 WHEN_DURABLE = frozenset({"sync", "ping", "pong"})
 """The messages that tell of the log. A text is a `sync`."""
+
+# A sync of so many elements, two for each action, is worth a look at what it costs in all.
+LONG = 200
 
 
 class BaseNode(Conversation):
@@ -321,6 +325,9 @@ class BaseNode(Conversation):
 
     def _handle(self, message: Message) -> None:
         match message[0]:
+            case "sync" if len(message) > LONG:
+                with no_collections():
+                    self._receive_sync(message)
             case "sync":
                 self._receive_sync(message)
             case "synced":
