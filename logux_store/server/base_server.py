@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from time import monotonic
 from typing import Any, Literal
 
@@ -36,6 +36,7 @@ from logux_store.server.options import (
     environment,
 )
 from logux_store.server.processing import Processing
+from logux_store.server.proxies import Network, check_proxies, client_address
 from logux_store.server.queue import Job
 from logux_store.server.reports import REPORTS, log_report
 from logux_store.server.resend import Resend
@@ -85,6 +86,7 @@ class BaseServer(Definitions):
         limits: Limits | None = None,
         future: Literal["deny", "clamp"] = "deny",
         origins: Iterable[str | re.Pattern[str]] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
         shutdown_timeout: float = 10.0,
         clock: Clock = system_clock,
         random: Random = os.urandom,
@@ -101,6 +103,7 @@ class BaseServer(Definitions):
         self.limits = Limits() if limits is None else limits
         self.future = future
         self.origins = None if origins is None else check_origins(origins)
+        self.trusted_proxies = check_proxies(trusted_proxies)
         self.shutdown_timeout = shutdown_timeout
         self.clock = clock
         self._events = Emitter()
@@ -253,6 +256,7 @@ class BaseServer(Definitions):
         """Answer an HTTP request, whoever has read it."""
         if self.destroying:
             return Response("The server is shutting down\n", 503)
+        request.remote_address = self.address_of(request.remote_address, request.headers)
         try:
             return await self.routes.respond(request)
         except Exception as error:  # noqa: BLE001 - a developer's handler may raise anything
@@ -267,6 +271,12 @@ class BaseServer(Definitions):
             allowed.fullmatch(origin) if isinstance(allowed, re.Pattern) else allowed == origin
             for allowed in self.origins
         )
+
+    def address_of(self, peer: str, headers: Mapping[str, str]) -> str:
+        """The address of the client whose connection comes from `peer`: another one, if `peer` is
+        a trusted proxy. The names of `headers` are in lower case.
+        """
+        return client_address(peer, headers, self.trusted_proxies)
 
     def context(self, node_id: str, subprotocol: int | None) -> Context:
         """The context of a node, not of an action."""

@@ -17,12 +17,13 @@ from logux_store.connections import find_transport
 from logux_store.server import shell
 from logux_store.server.logger import configure_logging
 from logux_store.server.options import check_address
+from logux_store.server.proxies import check_proxies
 from logux_store.server.reload import run_reloading
 from logux_store.server.server import Server
 
 __all__ = ["load_server", "main", "parse_env_file", "settings"]
 
-SETTINGS = ("host", "port", "cert", "key", "transport", "logger")
+SETTINGS = ("host", "port", "cert", "key", "trusted_proxies", "transport", "logger")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +48,11 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", help="where to listen, 0 for any free port (LOGUX_PORT)")
     parser.add_argument("--cert", metavar="PATH", help="TLS certificate, PEM (LOGUX_CERT)")
     parser.add_argument("--key", metavar="PATH", help="TLS key, PEM (LOGUX_KEY)")
+    parser.add_argument(
+        "--trusted-proxies",
+        metavar="NETWORK,…",
+        help="whose X-Forwarded-For says the address, such as 10.0.0.0/8 (LOGUX_TRUSTED_PROXIES)",
+    )
     parser.add_argument(
         "--transport", help="websockets, or picows from the extra fast (LOGUX_TRANSPORT)"
     )
@@ -89,7 +95,7 @@ def settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> di
     found: dict[str, Any] = {}
     for name in SETTINGS:
         value = arguments.get(name)
-        source = f"--{name}"
+        source = f"--{name.replace('_', '-')}"
         if value is None:
             source = f"LOGUX_{name.upper()}"
             value = environment.get(source)
@@ -99,6 +105,11 @@ def settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> di
             if not value.isascii() or not value.isdigit() or int(value) > 65535:
                 raise CommandError(f"{source} is a number from 0 to 65535, not {value!r}")
             value = int(value)
+        elif name == "trusted_proxies":
+            try:
+                value = check_proxies(part.strip() for part in value.split(","))
+            except ValueError as error:
+                raise CommandError(f"{source}: {error}") from None
         elif name == "logger" and value not in ("human", "json"):
             raise CommandError(f"{source} is human or json, not {value!r}")
         found[name] = value

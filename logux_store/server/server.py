@@ -32,6 +32,7 @@ from logux_store.server.base_server import BaseServer
 from logux_store.server.front import Front
 from logux_store.server.logger import configure_logging
 from logux_store.server.options import Limits, check_address
+from logux_store.server.proxies import Network
 
 __all__ = ["Server"]
 
@@ -57,7 +58,9 @@ class Server(BaseServer):
     says what happens to actions from further in the future than `limits.ahead`: `"deny"`, or
     `"clamp"`, which gives them the present time. `origins` are the origins (strings, or compiled
     regular expressions for the whole of one) of the pages whose browsers may connect, None for
-    all; what is no browser has none and may always try. `shutdown_timeout` (seconds) is how long
+    all; what is no browser has none and may always try. `trusted_proxies` are the addresses or
+    networks (strings, or those of `ipaddress`) of reverse proxies: of connections that come from
+    one, the header `X-Forwarded-For` says the address. `shutdown_timeout` (seconds) is how long
     `destroy` waits for what is being processed. `transport` is the package that moves the bytes of
     WebSockets: `"websockets"`, or `"picows"`, which is faster and has to be installed besides (the
     extra `fast`). `clock` gives milliseconds since 1970, `random` random bytes.
@@ -83,6 +86,7 @@ class Server(BaseServer):
         limits: Limits | None = None,
         future: Literal["deny", "clamp"] = "deny",
         origins: Iterable[str | re.Pattern[str]] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
         shutdown_timeout: float = 10.0,
         transport: TransportName = "websockets",
         clock: Clock = system_clock,
@@ -99,6 +103,7 @@ class Server(BaseServer):
             limits=limits,
             future=future,
             origins=origins,
+            trusted_proxies=trusted_proxies,
             shutdown_timeout=shutdown_timeout,
             clock=clock,
             random=random,

@@ -42,16 +42,18 @@ class ServerClient:
 
     `key` numbers the connections of a server. `user_id`, `client_id` and `node_id` are None until
     the client says who it is, and only to be trusted when `authenticated`. `remote_address` is the
-    address of the other end, `http_headers` are those of the WebSocket's request, `zombie` says
-    that a newer connection of the same client has replaced this one.
+    address of the other end, beyond the server's trusted proxies; `http_headers` are those of the
+    WebSocket's request; `zombie` says that a newer connection of the same client has replaced this
+    one.
     """
 
     def __init__(self, server: "BaseServer", connection: Connection, key: str) -> None:
         self.server = server
         self.connection = connection
         self.key = key
-        self.remote_address: str = getattr(connection, "remote_address", None) or "127.0.0.1"
         self.http_headers: Mapping[str, str] = getattr(connection, "http_headers", None) or {}
+        peer = getattr(connection, "remote_address", None) or "127.0.0.1"
+        self.remote_address = server.address_of(peer, self.http_headers)
         self.user_id: str | None = None
         self.client_id = ""
         self.node_id = ""

@@ -94,6 +94,21 @@ async def test_clients_connect_where_the_server_is_mounted() -> None:
             assert "sec-websocket-key" in client.http_headers
 
 
+async def test_the_address_beyond_a_proxy_is_what_uvicorn_says() -> None:
+    server = make_server()
+    server.http("GET", "/who", lambda request: request.remote_address)
+    header = {"X-Forwarded-For": "6.6.6.6, 1.1.1.1"}
+    addresses: asyncio.Queue[str] = asyncio.Queue()
+    server.on("connected", lambda client: addresses.put_nowait(client.remote_address))
+    async with mounted(server) as address:
+        assert await fetch(f"http://{address}/logux/who", None, **header) == (200, "1.1.1.1")
+        connection = WebSocketConnection(f"ws://{address}/logux/", headers=header)
+        connection.connect()
+        assert await addresses.get() == "1.1.1.1"
+        connection.destroy()
+        await connection.wait_closed()
+
+
 async def test_the_servers_pages_are_below_the_mount_and_the_applications_untouched() -> None:
     async with mounted(make_server()) as address:
         assert await fetch(f"http://{address}/logux/health") == (200, "Logux Server: OK\n")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,15 @@ def test_settings_come_from_arguments_then_environment() -> None:
     assert settings({"host": "arg", "port": None}, environment) == {"host": "arg", "port": 5}
     with pytest.raises(CommandError, match="LOGUX_PORT"):
         settings({}, {"LOGUX_PORT": "-1"})
+
+
+def test_trusted_proxies_are_networks_with_commas_between() -> None:
+    networks = (ip_network("10.0.0.0/8"), ip_network("::1"))
+    assert settings({"trusted_proxies": "10.0.0.0/8, ::1"}, {}) == {"trusted_proxies": networks}
+    environment = {"LOGUX_TRUSTED_PROXIES": "10.0.0.0/8,::1"}
+    assert settings({}, environment) == {"trusted_proxies": networks}
+    with pytest.raises(CommandError, match=r"--trusted-proxies: .* not 'proxy'"):
+        settings({"trusted_proxies": "proxy"}, {})
 
 
 def test_an_env_file_is_read_line_by_line(tmp_path: Path) -> None:
