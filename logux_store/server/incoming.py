@@ -54,8 +54,15 @@ class Incoming:
                 )
             )
             return
-        if limits.queue is not None and self.queues.waiting(client.client_id) >= limits.queue:
-            client.send_debug(f"More than {limits.queue} actions wait to be processed")
+        count, size = self.queues.waiting(client.client_id)
+        if limits.queue is not None and count >= limits.queue:
+            client.send_debug(f"{count} actions wait to be processed; {limits.queue} may")
+            client.disconnect("slow")
+            return
+        if limits.queue_size is not None and size >= limits.queue_size:
+            client.send_debug(
+                f"Actions of {size} bytes wait to be processed; {limits.queue_size} may"
+            )
             client.disconnect("slow")
             return
         receipt = Receipt(len(entries), lambda: server.log.store.when_durable(acknowledge))
@@ -76,6 +83,8 @@ class Incoming:
         for queue in queues:
             if not queue.running:
                 server.flow.start(self.queues.run(client.client_id, queue))
+            if queue.waiting:
+                queue.weigh()
         receipt.done()
 
     def resume(self) -> None:

@@ -27,6 +27,7 @@ as much it is closed with the WebSocket code 1009 |
     | `entries` | actions in one `sync` | `wrong-format` is sent and the connection closed |
     | `queue` | actions of one client that wait | the connection is closed with nothing \
 acknowledged: the client sends them again when it is back |
+    | `queue_size` | bytes of JSON of the actions of one client that wait | as `queue` |
     | `waiting` | bytes that a client has yet to take | the connection is closed; the client \
 subscribes again with `since` |
     | `held` | actions that wait for an async filter, per client | as `waiting` |
@@ -44,6 +45,7 @@ without asking the authenticator |
     message_size: int | None = 4_000_000
     entries: int | None = 10_000
     queue: int | None = 10_000
+    queue_size: int | None = 16_000_000
     waiting: int | None = 4_000_000
     held: int | None = 10_000
     connections: int | None = 100

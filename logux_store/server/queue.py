@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from logux_store.actions import Action
+from logux_store.actions import Action, to_json
 from logux_store.meta import Meta
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ class Job:
     `client` is the connection that it came from last, None when the server made the action itself
     or took it up again after a restart. `accepted` says that it passed the access check and is in
     the log, `undone` that somebody has undone it, so that it must not be answered as processed.
+    `size` is that of the action's JSON, 0 until it is known to have to wait.
     """
 
-    __slots__ = ("accepted", "action", "client", "meta", "receipts", "undone")
+    __slots__ = ("accepted", "action", "client", "meta", "receipts", "size", "undone")
 
     def __init__(self, action: Action, meta: Meta, client: "ServerClient | None" = None) -> None:
         self.action = action
@@ -58,6 +59,7 @@ class Job:
         self.client = client
         self.receipts: list[Receipt] = []
         self.accepted = client is None
+        self.size = 0
         self.undone = False
 
     def accept(self) -> None:
@@ -69,14 +71,25 @@ class Job:
 
 
 class ClientQueue:
-    """One queue of one client."""
+    """One queue of one client; `size` is that of the jobs that wait."""
 
-    __slots__ = ("name", "running", "waiting")
+    __slots__ = ("name", "running", "size", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.waiting: deque[Job] = deque()
+        self.size = 0
         self.running = False
+
+    def weigh(self) -> None:
+        """Find out the size of the jobs that came last. Those that need not wait are never asked
+        for theirs.
+        """
+        for job in reversed(self.waiting):
+            if job.size:
+                break
+            job.size = len(to_json(job.action))
+            self.size += job.size
 
 
 class Queues:
@@ -93,10 +106,13 @@ class Queues:
         for queues in self._by_client.values():
             yield from queues.values()
 
-    def waiting(self, client_id: str) -> int:
-        """How many actions of a client wait."""
-        queues = self._by_client.get(client_id)
-        return sum(len(queue.waiting) for queue in queues.values()) if queues else 0
+    def waiting(self, client_id: str) -> tuple[int, int]:
+        """How many actions of a client wait, and their size in bytes."""
+        count = size = 0
+        for queue in self._by_client.get(client_id, {}).values():
+            count += len(queue.waiting)
+            size += queue.size
+        return count, size
 
     def add(self, client_id: str, name: str, job: Job) -> ClientQueue:
         """Put a job at the end of a queue; somebody has to `run` it, unless it is running."""
@@ -115,6 +131,7 @@ class Queues:
         try:
             while waiting:
                 job = waiting.popleft()
+                queue.size -= job.size
                 try:
                     await self._work(job)
                 finally:

@@ -92,11 +92,12 @@ def test_too_many_actions_in_one_sync_end_the_connection(make_server: Any, peer_
     assert other.connected
 
 
+@pytest.mark.parametrize("limits", [Limits(queue=2), Limits(queue_size=2000)])
 def test_a_client_that_sends_faster_than_it_is_served_sends_again_later(
-    make_server: Any, peer_of: Any
+    make_server: Any, peer_of: Any, limits: Limits
 ) -> None:
     async def main() -> None:
-        server = make_server(limits=Limits(queue=2), clock=VirtualClock(NOW))
+        server = make_server(limits=limits, clock=VirtualClock(NOW))
         done: list[int] = []
 
         async def process(ctx: Any, action: Any, meta: Any) -> None:
@@ -106,7 +107,7 @@ def test_a_client_that_sends_faster_than_it_is_served_sends_again_later(
         server.type("do", access=allow, process=process)
         peer, other = peer_of(server), peer_of(server, "20:a:1")
         for n in range(1, 4):
-            peer.act("do", n=n)
+            peer.act("do", n=n, text="x" * 1000)
         other.act("do", n=0)
         assert peer.connected
         peer.act("do", n=4)
