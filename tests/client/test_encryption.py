@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import json
+import sys
 import zlib
 from random import Random
 from typing import Any
 
 import pytest
 
+from logux_store import create_store_creator
 from logux_store.client.encryption import (
     MAX_SIZE,
     DecryptionError,
@@ -18,6 +20,7 @@ from logux_store.client.encryption import (
     make_cipher,
 )
 from logux_store.testing import ServerDouble, TestClient, run_virtual
+from tests.client.crew import Crew, make, role, virtual
 
 Action = dict[str, Any]
 
@@ -40,6 +43,10 @@ class Shared:
 
 def secret(text: str) -> Action:
     return {"type": "secret", "text": text}
+
+
+def texts(state: Any, action: Action) -> Any:
+    return [*(state or []), action["text"]] if action["type"] == "secret" else state or []
 
 
 def test_clients_with_one_password_read_each_other_and_the_server_nobody() -> None:
@@ -77,6 +84,32 @@ def test_what_the_server_undoes_is_readable() -> None:
     run_virtual(test())
 
 
+def test_an_undo_takes_an_encrypted_action_back_in_every_store() -> None:
+    async def test() -> None:
+        shared = Shared()
+        clients = [TestClient(name, server=shared.server) for name in ("ann", "bob")]
+        stores = [create_store_creator(client)(texts) for client in clients]
+        for client in clients:
+            encrypt_actions(client, "the password")
+            await client.connect()
+            await client.subscribe("all")
+        outcome = stores[0].dispatch.sync(secret("wrong"))
+        await outcome
+        await stores[0].dispatch.sync(secret("right"))
+        for client in clients:
+            await client.settle()
+        assert [store.state for store in stores] == [["wrong", "right"]] * 2
+        undo = {"type": "logux/undo", "id": outcome.id, "reason": "late"}
+        # Bob cannot read what is undone, but still whose it is.
+        unreadable = {"type": "0", "d": "AAAA", "iv": "AAAA", "z": False}
+        shared.server.send_all({**undo, "action": unreadable})
+        for client in clients:
+            await client.settle()
+        assert [store.state for store in stores] == [["right"]] * 2
+
+    run_virtual(test())
+
+
 def test_the_server_is_told_of_what_the_log_has_dropped() -> None:
     async def test() -> None:
         shared = Shared()
@@ -98,6 +131,38 @@ def test_the_server_is_told_of_what_the_log_has_dropped() -> None:
     run_virtual(test())
 
 
+@virtual
+async def test_what_a_follower_does_leaves_encrypted_through_the_leader(crew: Crew) -> None:
+    sent: list[Action] = []
+    crew.server.type("0", access=lambda *_: True, resend=lambda *_: "all")
+    crew.server.type("0/clean", access=lambda *_: True)
+    crew.server.on("add", lambda action, meta: sent.append(action))
+    leader, follower, other = tabs = [crew.tab(), crew.tab(), crew.tab(user_id="20")]
+    for tab in tabs:
+        encrypt_actions(tab, "the password")
+        tab.start()
+        await tab.wait_for("synchronized")
+        await tab.sync({"type": "logux/subscribe", "channel": "all"})
+    assert (leader.role, follower.role) == ("leader", "follower")
+    await follower.sync(make("of the follower"))
+    await leader.sync(make("of the leader"))
+    await other.sync(make("of another"))
+    await asyncio.sleep(1)
+    for tab in tabs:
+        assert sorted(crew.values(tab)) == ["of another", "of the follower", "of the leader"]
+    assert not any(action["type"] == "set" for action in sent)
+    assert len([action for action in sent if action["type"] == "0"]) == 3
+    # What they drop is told once.
+    leader.log.remove_reason("kept")
+    await asyncio.sleep(1)
+    assert len([action for action in sent if action["type"] == "0/clean"]) == 2
+    # The one that takes over encrypts as well.
+    await leader.destroy()
+    await role(follower, "leader")
+    await follower.sync(make("of the new leader"))
+    assert not any(action["type"] == "set" for action in sent)
+
+
 def test_another_key_is_told_of_and_the_action_left_out() -> None:
     async def test() -> None:
         shared = Shared()
@@ -108,7 +173,9 @@ def test_another_key_is_told_of_and_the_action_left_out() -> None:
         await ann.process(secret("a"))
         await bob.settle()
         assert bob.log.actions() == []
-        assert "another key" in str(errors[0])
+        (error,) = errors
+        assert f"the action {error.id!r} was encrypted with another key" in str(error)
+        assert ann.node_id in error.id
 
     run_virtual(test())
 
@@ -136,7 +203,7 @@ def test_without_a_listener_the_error_is_raised_and_the_rest_added() -> None:
 def test_keys_may_be_given_as_they_are(size: int) -> None:
     cipher = make_cipher(bytes(range(size)))
     action = encrypt(cipher, secret("a"), Random(1).randbytes)
-    assert decrypt(make_cipher(bytes(range(size))), action) == secret("a")
+    assert decrypt(make_cipher(bytes(range(size))), action, "") == secret("a")
 
 
 def test_equal_actions_do_not_look_equal() -> None:
@@ -165,7 +232,7 @@ def test_equal_actions_do_not_look_equal() -> None:
 def test_what_the_original_has_encrypted_can_be_read(d: str, iv: str, text: str) -> None:
     # Made by encryptActions(client, 'the password') of @logux/client 0.23.
     action = {"type": "0", "d": d, "iv": iv, "z": len(text) > 100}
-    assert decrypt(make_cipher("the password"), action) == secret(text)
+    assert decrypt(make_cipher("the password"), action, "") == secret(text)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +249,7 @@ def test_what_is_damaged_is_refused(damage: Action) -> None:
     cipher = make_cipher("password")
     action = encrypt(cipher, secret("a"), Random(1).randbytes)
     with pytest.raises(DecryptionError):
-        decrypt(cipher, {**action, **damage})
+        decrypt(cipher, {**action, **damage}, "")
 
 
 def test_what_is_no_action_is_refused() -> None:
@@ -197,17 +264,24 @@ def test_what_is_no_action_is_refused() -> None:
         compressor = zlib.compressobj(wbits=-15)
         return compressor.compress(data) + compressor.flush()
 
-    assert decrypt(cipher, sealed(deflate(b'{"type":"a"}  \n'), True)) == {"type": "a"}
+    assert decrypt(cipher, sealed(deflate(b'{"type":"a"}  \n'), True), "") == {"type": "a"}
+    two = b'{"type":"a"},{"id":0,"time":0},{"type":"b"}'
     for data, z in (
         (b"[]", False),
         (b'{"type":5}', False),
+        (b'{"type":"a","n":NaN}', False),
         (b"{", False),
+        (two, False),
+        (b'{"type":"a","deep":' + b"[" * 10_000 + b"]" * 10_000 + b"}", False),
         (b"\xff", False),
         (b"not deflated", True),
+        (deflate(b'{"type":"a"}')[:-1], True),
         (deflate(b" " * (MAX_SIZE + 1)), True),
     ):
         with pytest.raises(DecryptionError, match="damaged"):
-            decrypt(cipher, sealed(data, z))
+            decrypt(cipher, sealed(data, z), "")
+    with pytest.raises(DecryptionError, match="'1 10:a 0' hides 'logux/undo'"):
+        decrypt(cipher, sealed(b'{"type":"logux/undo","id":"1 10:a 0"}', False), "1 10:a 0")
 
 
 @pytest.mark.parametrize(
@@ -222,3 +296,9 @@ def test_what_is_no_action_is_refused() -> None:
 def test_a_secret_is_a_password_or_a_key(wrong: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         encrypt_actions(TestClient(), wrong)
+
+
+def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    with pytest.raises(ImportError, match=r"logux-store\[encryption\]"):
+        encrypt_actions(TestClient(), "the password")
