@@ -11,6 +11,7 @@ Invariant: after `crash` not one line of the process's code runs, and none while
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -158,12 +159,15 @@ class SimulatedLoop(VirtualLoop):
 
     def close(self) -> None:
         super().close()
-        for task in self._buried:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine: Any = task.get_coro()
-            # What a dead program does at its end concerns nobody.
-            with suppress(Exception):
-                coroutine.close()
+        with warnings.catch_warnings():
+            # It may have died between making a coroutine and awaiting it.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            for task in self._buried:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                coroutine: Any = task.get_coro()
+                # What a dead program does at its end concerns nobody.
+                with suppress(Exception):
+                    coroutine.close()
         self._buried = []
 
 
