@@ -46,9 +46,11 @@ class Route:
 class Listeners:
     """The listeners of one log."""
 
-    __slots__ = ("_by_kind", "_typed", "general")
+    __slots__ = ("_by_kind", "_typed", "bound", "general")
 
     def __init__(self) -> None:
+        # How many listeners of each event there are.
+        self.bound = {"preadd": 0, "add": 0, "clean": 0}
         self._by_kind: dict[Kind, Route] = {kind: Route() for kind in EVERY_KIND}
         # By type, and then by the action's `id` (not its meta's), or None for all of the type.
         self._typed: dict[str, dict[str | None, Route]] = {}
@@ -58,13 +60,13 @@ class Listeners:
 
     def on(self, event: str, listener: Listener, kinds: Iterable[Kind]) -> Unbind:
         """Let `listener` hear an event of actions of some kinds."""
-        return bind([self._by_kind[kind] for kind in kinds], event, listener)
+        return bind([self._by_kind[kind] for kind in kinds], event, listener, self.bound)
 
     def type(self, event: str, type: str, id: str | None, listener: Listener) -> Unbind:
         """Let `listener` hear an event of actions of one type, or only of those with this `id`."""
         self.general.pop(type, None)
         routes = self._typed.setdefault(type, {})
-        unbind_one = bind([routes.setdefault(id, Route())], event, listener)
+        unbind_one = bind([routes.setdefault(id, Route())], event, listener, self.bound)
 
         def unbind() -> None:
             unbind_one()
@@ -88,22 +90,19 @@ class Listeners:
         parts = special, typed.get(None), self._by_kind[kind]
         return Route(*(part for part in parts if part is not None))
 
-    def hears_clean(self) -> bool:
-        """Whether anybody listens to `clean`, of whatever actions."""
-        return any(route.clean for route in self._by_kind.values()) or any(
-            route.clean for routes in self._typed.values() for route in routes.values()
-        )
 
-
-def bind(routes: list[Route], event: str, listener: Listener) -> Unbind:
-    """Add a listener to routes; unbinding it more than once is harmless."""
+def bind(routes: list[Route], event: str, listener: Listener, bound: dict[str, int]) -> Unbind:
+    """Add a listener to routes, and count it; unbinding it more than once is harmless."""
     for route in routes:
         setattr(route, event, (*getattr(route, event), listener))
-    bound = [*routes]
+    left = [*routes]
+    bound[event] += bool(routes)
 
     def unbind() -> None:
-        while bound:
-            route = bound.pop()
+        if left:
+            bound[event] -= 1
+        while left:
+            route = left.pop()
             rest = [*getattr(route, event)]
             rest.remove(listener)
             setattr(route, event, tuple(rest))

@@ -330,7 +330,8 @@ class Log:
             min_added=min_added,
             max_added=max_added,
         )
-        raise_all(self._clean(removed))
+        if removed:
+            raise_all(self._clean(removed))
         return len(removed)
 
     @contextmanager
@@ -391,7 +392,7 @@ class Log:
     def _clean(self, entries: list[Entry]) -> list[Exception]:
         """Tell that the log has dropped entries; returns what the listeners raised."""
         errors = self._events.collect("drop", entries) if entries else []
-        if self._listeners.hears_clean():
+        if self._listeners.bound["clean"]:
             for action, meta in entries:
                 errors += call_all(self._listeners.route(action, meta).clean, action, meta)
         return errors
