@@ -20,8 +20,8 @@ The conversation is in one of these phases, `Phase`:
 | any      | the connection ends                        | CLOSED                                 |
 
 `headers`, `error` and `debug` are welcome in every phase but CLOSED; `connect` and `connected` only
-where the table has them, elsewhere they are wrong. All other messages wait for OPEN, at most
-`MAX_WAITING` of them.
+where the table has them, elsewhere they are wrong. All other messages wait for OPEN, up to the
+limits of `waiting`.
 
 Invariants: a wrong message changes nothing but the phase; what was waited for on a connection that
 has ended (a token, a verdict) is dropped.
@@ -42,6 +42,7 @@ from logux_store.sync.messages import Message, check_message, quote
 from logux_store.sync.pending import Pending
 from logux_store.sync.states import NodeState, Phase
 from logux_store.sync.timers import Deadlines, Idle
+from logux_store.sync.waiting import Waiting
 
 __all__ = ["Auth", "Conversation", "Token"]
 
@@ -58,9 +59,6 @@ Texts: TypeAlias = tuple[str, ...]
 EVENTS = ("state", "connect", "error", "client_error", "debug", "headers")
 NEVER_RAISED = frozenset({"wrong-protocol", "wrong-subprotocol", "timeout"})
 BEFORE_OPEN = frozenset({"connect", "connected", "error", "debug", "headers"})
-
-MAX_WAITING = 100
-"""How many messages may wait for authentication; one more is answered with `missed-auth`."""
 
 
 class Conversation:
@@ -132,7 +130,8 @@ class Conversation:
         self._deadlines = Deadlines(timeout, self._on_timeout)
         self._idle = Idle(ping, self._on_quiet)
         self._pending = Pending(self._give_up)
-        self._waiting: list[Message] = []
+        # Made when it is needed: a server has many connections.
+        self._waiting: Waiting | None = None
         self._unbind = [
             connection.on("connecting", self._on_connecting),
             connection.on("connect", self._on_connect),
@@ -211,9 +210,10 @@ class Conversation:
             return
         if self._phase is Phase.OPEN or message[0] in BEFORE_OPEN:
             self._handle(message)
-        elif len(self._waiting) < MAX_WAITING:
-            self._waiting.append(message)
-        else:
+            return
+        if self._waiting is None:
+            self._waiting = Waiting()
+        if not self._waiting.add(message):
             self._refuse(LoguxError("missed-auth", quote(message)))
 
     def destroy(self) -> None:
@@ -244,7 +244,7 @@ class Conversation:
         self._deadlines.clear()
         self._idle.clear()
         self._pending.clear()
-        self._waiting = []
+        self._waiting = None
         self._set_state(NodeState.DISCONNECTED)
 
     def _on_error(self, error: Exception) -> None:
@@ -336,9 +336,9 @@ class Conversation:
         """
         self._phase = Phase.OPEN
         self._deadlines.end()
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, None
         errors: list[Exception] = []
-        for message in waiting:
+        for message in waiting.messages if waiting is not None else ():
             try:
                 self.receive(message)
             except Exception as error:  # noqa: BLE001 - raised below, after the other messages

@@ -5,7 +5,7 @@ import pytest
 
 from logux_store.errors import LoguxError
 from logux_store.sync import NodeState
-from logux_store.sync.conversation import MAX_WAITING
+from logux_store.sync.waiting import MAX_WAITING, MAX_WAITING_SIZE
 from logux_store.testing import run_virtual
 from tests.sync.nodes import Asked, Other, Two, never
 
@@ -286,6 +286,15 @@ def test_more_messages_than_may_wait_are_a_missed_authentication() -> None:
     for number in range(MAX_WAITING):
         assert other.say("ping", number) == []
     assert other.say("ping", MAX_WAITING) == [["error", "missed-auth", f'["ping",{MAX_WAITING}]']]
+    assert not other.pair.left.connected
+
+
+def test_larger_messages_than_may_wait_are_a_missed_authentication() -> None:
+    other = Other()
+    text = "x" * (MAX_WAITING_SIZE // 2)
+    for number in range(2):
+        assert other.say("sync", number, {"type": text}, {"id": number, "time": 0}) == []
+    assert other.say("ping", 2) == [["error", "missed-auth", '["ping",2]']]
     assert not other.pair.left.connected
 
 
