@@ -2,12 +2,23 @@
 
 from logux_store.actions import Action, ActionCreator, define_action, to_json
 from logux_store.client import (
+    BADGE_MESSAGES,
+    Badge,
     Client,
+    Confirmation,
     CrossTabClient,
     DangerousProtocolError,
+    DecryptionError,
     Outcome,
     Status,
+    attention,
+    badge,
+    confirm,
+    encrypt_actions,
+    log,
+    request,
     status,
+    track,
 )
 from logux_store.connections import LocalPair, Reconnect, WebSocketConnection
 from logux_store.errors import LoguxError, UndoError
@@ -40,15 +51,19 @@ from logux_store.sync import ClientNode, Connection, NodeState, ServerNode, deco
 from logux_store.timeline import Timeline
 
 __all__ = [
+    "BADGE_MESSAGES",
     "REMEMBERED",
     "REMEMBERED_PER_CLIENT",
     "Action",
     "ActionCreator",
+    "Badge",
     "Client",
     "ClientNode",
+    "Confirmation",
     "Connection",
     "CrossTabClient",
     "DangerousProtocolError",
+    "DecryptionError",
     "Dispatch",
     "Emitter",
     "Entry",
@@ -77,16 +92,23 @@ __all__ = [
     "UndoError",
     "WebSocketConnection",
     "apply_middleware",
+    "attention",
+    "badge",
     "combine_reducers",
     "compose",
+    "confirm",
     "create_selector",
     "create_store_creator",
     "decode",
     "define_action",
     "encode",
+    "encrypt_actions",
     "is_first_older",
+    "log",
     "order_key",
     "parse_id",
+    "request",
     "status",
     "to_json",
+    "track",
 ]

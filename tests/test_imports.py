@@ -1,6 +1,8 @@
 """The rule of the layout: a folder imports only from those above it, adapters only public names."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +88,11 @@ def test_adapters_import_only_public_names(path: Path) -> None:
     for module, node, _ in imports(path):
         if module.split(".")[0] == "logux_store":
             assert module in PUBLIC, f"{path.relative_to(ROOT)}:{node.lineno} imports {module}"
+
+
+def test_what_few_programs_need_is_imported_when_they_need_it() -> None:
+    code = "import sys, logux_store; print({'cryptography', 'rich', 'signal'} & {*sys.modules})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "{'signal'}\n"

@@ -1,16 +1,32 @@
 """The client: one user's log and its synchronization with a server."""
 
+from logux_store.client.badge import BADGE_MESSAGES, Badge, badge
 from logux_store.client.client import Client, DangerousProtocolError, tab_reasons
 from logux_store.client.cross_tab_client import CrossTabClient
+from logux_store.client.encryption import DecryptionError, encrypt_actions
 from logux_store.client.outcome import Outcome
+from logux_store.client.request import request
 from logux_store.client.status import Status, status
+from logux_store.client.terminal import Confirmation, attention, confirm, log
+from logux_store.client.track import track
 
 __all__ = [
+    "BADGE_MESSAGES",
+    "Badge",
     "Client",
+    "Confirmation",
     "CrossTabClient",
     "DangerousProtocolError",
+    "DecryptionError",
     "Outcome",
     "Status",
+    "attention",
+    "badge",
+    "confirm",
+    "encrypt_actions",
+    "log",
+    "request",
     "status",
     "tab_reasons",
+    "track",
 ]
