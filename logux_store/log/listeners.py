@@ -46,7 +46,7 @@ class Route:
 class Listeners:
     """The listeners of one log."""
 
-    __slots__ = ("_by_kind", "_typed", "bound", "general")
+    __slots__ = ("_by_kind", "_joined", "_typed", "bound", "general")
 
     def __init__(self) -> None:
         # How many listeners of each event there are.
@@ -54,19 +54,22 @@ class Listeners:
         self._by_kind: dict[Kind, Route] = {kind: Route() for kind in EVERY_KIND}
         # By type, and then by the action's `id` (not its meta's), or None for all of the type.
         self._typed: dict[str, dict[str | None, Route]] = {}
+        # For types that somebody listens to by name: who hears of an action, if nobody listens to
+        # its own id. Joined when it is asked for, until a listener comes or goes.
+        self._joined: dict[tuple[str, Kind], Route] = {}
         # The route of plain actions, by type, for callers in a hurry: types of the application that
         # nobody listens to by name, as far as they were met.
         self.general: dict[str, Route] = {}
 
     def on(self, event: str, listener: Listener, kinds: Iterable[Kind]) -> Unbind:
         """Let `listener` hear an event of actions of some kinds."""
-        return bind([self._by_kind[kind] for kind in kinds], event, listener, self.bound)
+        return self._bind([self._by_kind[kind] for kind in kinds], event, listener)
 
     def type(self, event: str, type: str, id: str | None, listener: Listener) -> Unbind:
         """Let `listener` hear an event of actions of one type, or only of those with this `id`."""
         self.general.pop(type, None)
         routes = self._typed.setdefault(type, {})
-        unbind_one = bind([routes.setdefault(id, Route())], event, listener, self.bound)
+        unbind_one = self._bind([routes.setdefault(id, Route())], event, listener)
 
         def unbind() -> None:
             unbind_one()
@@ -86,25 +89,30 @@ class Listeners:
             if kind != "logux" and len(self.general) < MANY_TYPES:
                 self.general[type] = self._by_kind["plain"]
             return self._by_kind[kind]
+        joined = self._joined.get((type, kind))
+        if joined is None:
+            parts = typed.get(None), self._by_kind[kind]
+            joined = Route(*(part for part in parts if part is not None))
+            self._joined[type, kind] = joined
         special = typed.get(id) if isinstance(id, str) else None
-        parts = special, typed.get(None), self._by_kind[kind]
-        return Route(*(part for part in parts if part is not None))
+        return joined if special is None else Route(special, joined)
 
+    def _bind(self, routes: list[Route], event: str, listener: Listener) -> Unbind:
+        """Add a listener to routes, and count it; unbinding it more than once is harmless."""
+        for route in routes:
+            setattr(route, event, (*getattr(route, event), listener))
+        left = [*routes]
+        self.bound[event] += bool(routes)
+        self._joined.clear()
 
-def bind(routes: list[Route], event: str, listener: Listener, bound: dict[str, int]) -> Unbind:
-    """Add a listener to routes, and count it; unbinding it more than once is harmless."""
-    for route in routes:
-        setattr(route, event, (*getattr(route, event), listener))
-    left = [*routes]
-    bound[event] += bool(routes)
+        def unbind() -> None:
+            if left:
+                self.bound[event] -= 1
+            self._joined.clear()
+            while left:
+                route = left.pop()
+                rest = [*getattr(route, event)]
+                rest.remove(listener)
+                setattr(route, event, tuple(rest))
 
-    def unbind() -> None:
-        if left:
-            bound[event] -= 1
-        while left:
-            route = left.pop()
-            rest = [*getattr(route, event)]
-            rest.remove(listener)
-            setattr(route, event, tuple(rest))
-
-    return unbind
+        return unbind
