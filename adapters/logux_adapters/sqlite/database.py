@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from logux_adapters.sqlite.errors import StoreError, describe
+from logux_adapters.sqlite.errors import StoreError, TakenOverError, describe
 from logux_adapters.sqlite.generations import (
     Generation,
     connect,
@@ -136,10 +136,12 @@ class Database:
         try:
             self._committing(self._execute)
             if not self._holds():
-                raise self._taken()
+                raise TakenOverError(self.file)
             self._execute("COMMIT")
             if self._generation is None or self._generation.is_superseded():
-                raise self._taken()
+                # Perhaps it was taken over since: let whoever is asked read it once more.
+                self._holds()
+                raise TakenOverError(self.file)
         except sqlite3.Error as error:
             self._break(error)
             raise describe(self.file, error) from error
@@ -158,6 +160,15 @@ class Database:
             raise errors[0]
         if errors:
             raise ExceptionGroup("several callbacks raised", errors)
+
+    def _commit_turn(self) -> None:
+        watched = self._holds is not always
+        try:
+            self.commit()
+        except TakenOverError:
+            # Who is asked whether it holds the log knows what to do when it does not.
+            if not watched:
+                raise
 
     def close(self) -> None:
         """Commit, and let go of the file; the next use opens it again. Nothing happens if it is not
@@ -185,7 +196,7 @@ class Database:
                 self._turn = NO_LOOP
             else:
                 self._turn = loop
-                loop.call_soon(self.commit)
+                loop.call_soon(self._commit_turn)
         return self._execute
 
     def end(self, written: int, error: BaseException | None) -> None:
@@ -212,7 +223,8 @@ class Database:
     def take_over(self, holds: Callable[[], bool]) -> None:
         """Open the file, also if another process has it; that one can commit nothing any more.
 
-        This object can commit as long as `holds` gives True.
+        This object can commit as long as `holds` gives True. That another has taken over is then
+        told to nobody but by `holds`, and by the error that each further use raises.
         """
         self._close()
         self._broken = None
@@ -264,13 +276,6 @@ class Database:
         """Take back the transaction, and refuse any further use."""
         self._broken = error
         self._close()
-
-    def _taken(self) -> StoreError:
-        return StoreError(
-            self.file,
-            "was taken over by another process",
-            "what was not acknowledged before has to be done again, there or in a new run",
-        )
 
     def _refuse(self) -> None:
         error = self._broken

@@ -7,7 +7,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-__all__ = ["StoreError", "damaged", "describe"]
+__all__ = ["StoreError", "TakenOverError", "damaged", "describe"]
 
 
 class StoreError(Exception):
@@ -25,6 +25,20 @@ class StoreError(Exception):
 
     def __reduce__(self) -> tuple[type["StoreError"], tuple[Path, str, str]]:
         return type(self), (self.path, self.problem, self.advice)
+
+
+class TakenOverError(StoreError):
+    """Another process has the log now."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path,
+            "was taken over by another process",
+            "what was not acknowledged before has to be done again, there or in a new run",
+        )
+
+    def __reduce__(self) -> tuple[type["TakenOverError"], tuple[Path]]:  # type: ignore[override]
+        return type(self), (self.path,)
 
 
 IN_USE = (

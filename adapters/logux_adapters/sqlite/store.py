@@ -109,7 +109,8 @@ class SQLiteStore:
 
         That one, which may be stopped and go on later, can commit nothing any more; it finds out
         when it tries. `holds` is asked before each commit; when it gives False nothing is committed
-        any more here either.
+        any more here either, and whoever it asks has to look after that: the turn's commit raises
+        no error in the loop.
         """
         self._database.take_over(holds)
 

@@ -27,7 +27,8 @@ def write(store: SQLiteStore, n: int) -> None:
 
 async def main(store: SQLiteStore) -> None:
     def handle(_: object, context: dict[str, Any]) -> None:
-        tell(type(context["exception"]).__name__, "taken over" in str(context["exception"]))
+        error = context["exception"]
+        tell("StoreError", isinstance(error, StoreError) and "taken over" in str(error))
 
     asyncio.get_running_loop().set_exception_handler(handle)
     write(store, 1)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from logux_adapters.sqlite import SQLiteStore, StoreError, generations
@@ -139,6 +140,26 @@ async def test_nothing_is_committed_when_the_log_is_not_held_any_more(path: Path
     assert ids(store) == [1, 3]
     store.release()
     assert called == [3], "what was lost is not acknowledged later"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_only_who_is_not_asked_whether_it_holds_the_log_hears_of_it_from_the_loop(
+    path: Path, asked: bool
+) -> None:
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    answers = [True, False]
+    with SQLiteStore(path) as store:
+        if asked:
+            store.take_over(lambda: answers.pop(0))
+        add(store, 1)
+        # After the transaction was committed, so that it is asked once more.
+        (path.parent / "log.sqlite3.2-copy").touch()
+        await asyncio.sleep(0)
+        assert len(told) == (not asked)
+        assert answers == [] if asked else [True, False]
+        with pytest.raises(StoreError, match="taken over"):
+            add(store, 2)
 
 
 async def test_release_lets_go_also_of_what_cannot_be_committed(path: Path) -> None:

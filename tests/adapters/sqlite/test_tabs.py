@@ -15,14 +15,17 @@ from tests.client.crew import START, Crew, reducer, role
 
 
 def virtual(test: Callable[[Crew, Path], Awaitable[None]]) -> Callable[[Path], None]:
-    """The test in virtual time, with a crew."""
+    """The test in virtual time, with a crew; nothing may be left to the handler of errors."""
 
     async def run(path: Path) -> None:
         crew = Crew()
+        errors: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         try:
             await test(crew, path)
         finally:
             await crew.end()
+        assert errors == []
 
     @wraps(test)
     def synchronous(tmp_path: Path) -> None:
