@@ -178,17 +178,25 @@ class PythonServer:
                 if all(fields[key].value == value for key, value in (filter or {}).items())
             ],
         )
-        server.type("0", access=lambda *_: True, resend=lambda *_: "rooms/encrypted")
-        server.type("0/clean", access=lambda *_: True)
+        server.type(
+            "0",
+            access=lambda ctx, action, meta: True,
+            process=lambda ctx, action, meta: self._keep("encrypted", action, meta),
+            resend=lambda ctx, action, meta: "rooms/encrypted",
+        )
+        server.type("0/clean", access=lambda ctx, action, meta: True)
 
     def _process(self, ctx: Any, action: Action, meta: Any) -> None:
         self._processed.append(meta.id)
         if action.get("fail"):
             raise ArithmeticError("The action fails")
+        self._keep(action["room"], action, meta)
+
+    def _keep(self, room: str, action: Action, meta: Any) -> None:
         # Comparable to the ids that clients name in `since`: those can be ahead of the clock, which
         # would do for the times, but the JavaScript client names its own clock's.
         entry = (action, meta, id_time(self.server.log.generate_id()))
-        self._rooms.setdefault(action["room"], []).append(entry)
+        self._rooms.setdefault(room, []).append(entry)
 
     def _filter(self, ctx: Any, action: Action, meta: Any) -> Any:
         author = (action.get("filter") or {}).get("author")

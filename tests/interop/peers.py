@@ -8,7 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from logux_store import Client, CrossTabClient, LoguxError, Outcome, UndoError, create_store_creator
+from logux_store import (
+    Client,
+    CrossTabClient,
+    LoguxError,
+    Outcome,
+    UndoError,
+    create_store_creator,
+    encrypt_actions,
+)
 from tests.interop.node_process import PATIENCE, NodeProcess
 from tests.interop.reducer import reducer
 
@@ -50,7 +58,7 @@ class Peer(Protocol):
         ...
 
     async def error(self) -> str:
-        """Wait for the next error of the connection; gives its type."""
+        """Wait for the next error; gives the type of the connection's, the text of others."""
         ...
 
 
@@ -127,7 +135,7 @@ class PythonPeer:
         self._changed: set[asyncio.Event] = set()
 
     async def open(self, url: str, **options: Any) -> None:
-        headers = options.pop("headers", None)
+        headers, key = options.pop("headers", None), options.pop("key", None)
         make: Callable[..., Client] = Client
         if options.pop("cross", False):
             make = partial(CrossTabClient, state_dir=self._folder)
@@ -143,6 +151,8 @@ class PythonPeer:
         self.store = create_store_creator(self.client)(reducer)
         if headers:
             self.client.node.set_local_headers(headers)
+        if key:
+            encrypt_actions(self.client, key, on_error=self._on_error)
         self.client.node.on("error", self._on_error)
         self.client.on("add", lambda action, meta: self._heard.append((action, meta)))
         for event in ("add", "state"):

@@ -13,6 +13,11 @@ function millis(id) {
   return parseInt(id.split(' ')[0])
 }
 
+function keep(room, action, meta) {
+  rooms[room] ??= []
+  rooms[room].push({ action, at: Date.now(), meta })
+}
+
 function define() {
   server.auth(({ headers, token, userId }) => {
     return userId !== 'nobody' && (token === 'secret' || headers.token === 'secret')
@@ -24,8 +29,7 @@ function define() {
     process(ctx, action, meta) {
       processed.push(meta.id)
       if (action.fail) throw new Error('The action fails')
-      rooms[action.room] ??= []
-      rooms[action.room].push({ action, at: Date.now(), meta })
+      keep(action.room, action, meta)
     },
     resend(ctx, action) {
       return `rooms/${action.room}`
@@ -51,6 +55,9 @@ function define() {
   })
   server.type('0', {
     access: () => true,
+    process(ctx, action, meta) {
+      keep('encrypted', action, meta)
+    },
     resend: () => 'rooms/encrypted'
   })
   server.type('0/clean', { access: () => true })
