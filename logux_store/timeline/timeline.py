@@ -171,7 +171,11 @@ class Timeline:
             self.change(((key, id, action),))
             return
         if not key > self._newest:
-            self._add_late((key, id, action))
+            item = (key, id, action)
+            if key > self._base:
+                self._change_one(item, [item], [])
+            else:
+                self.change((item,))
             return
         tracks = self._routes.get(action["type"], self._others)
         if len(tracks) != 1:
@@ -228,29 +232,40 @@ class Timeline:
                 track.raised.add(id)
             self._report([error for _, error in failed], [])
 
-    def _add_late(self, item: Item) -> None:
-        """Apply a new action in its place: two thirds of the work of the general way."""
+    def remove(self, ids: Iterable[str]) -> None:
+        """Undo actions, those that have not come yet too."""
+        ids = [*ids]
+        item = self._by_id.get(ids[0]) if len(ids) == 1 else None
+        if item is None or self.reducing:
+            self.change(removes=ids)
+        else:
+            self._change_one(item, [], [item])
+
+    def _change_one(self, item: Item, added: list[Item], removed: list[Item]) -> None:
+        """Apply a new action in its place, or undo one: two thirds of the work of the general
+        way.
+        """
         key, id, action = item
-        if not key > self._base:
-            self.change((item,))
-            return
         tracks = self._routes.get(action["type"], self._others)
         self.reducing = True
         try:
-            changes = [work_out(track, [item], []) for track in tracks]
+            changes = [work_out(track, added, removed) for track in tracks]
         finally:
             self.reducing = False
         errors = self._commit(changes)
-        self._by_id[id] = item
-        self._items.insert(place_before(self._items, key), item)
+        place = place_before(self._items, key)
+        if added:
+            self._by_id[id] = item
+            self._items.insert(place, item)
+        else:
+            self._undone.add(id)
+            self._released.discard(id)
+            del self._by_id[id], self._items[place]
+            self._newest = self._items[-1][0] if self._by_id else self._base
         if self._released:
             self._forget()
         if errors:
             self._report(errors, [])
-
-    def remove(self, ids: Iterable[str]) -> None:
-        """Undo actions, those that have not come yet too."""
-        self.change(removes=ids)
 
     def move(self, id: str, key: OrderKey) -> None:
         """Give an action another place; an unknown id is ignored. If all stays in the same order,

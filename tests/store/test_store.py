@@ -266,6 +266,34 @@ def test_an_interrupted_action_is_applied_with_the_next_one() -> None:
     assert heard == ["a", "b"]
 
 
+@pytest.mark.parametrize("listens", [True, False])
+def test_an_interrupted_undo_is_done_with_the_next_action(listens: bool) -> None:
+    interrupt = False
+
+    def reducer(state: tuple[str, ...] | None, action: Action) -> tuple[str, ...]:
+        if interrupt and action.get("name") == "b":
+            raise KeyboardInterrupt
+        return trace(state, action)
+
+    store = make_store(reducer)
+    if listens:
+        store.subscribe(lambda: None)
+    undone = store.dispatch.cross_tab(add("a"))
+    assert undone is not None
+    store.dispatch(add("b"))
+    interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        store.log.add({"type": "logux/undo", "id": undone.id})
+    assert store.state == ("a", "b")
+    interrupt = False
+    heard: list[Any] = []
+    store.on("change", lambda new, old, action, meta: heard.append((action["type"], old, new)))
+    store.dispatch(add("c"))
+    assert store.state == ("b", "c")
+    change = (("a", "b"), ("b", "c"))
+    assert heard == [("logux/undo", *change), ("add", *change)]
+
+
 def test_every_listener_is_called_before_their_errors_are_raised() -> None:
     store = make_store()
     heard: list[str] = []
