@@ -11,6 +11,10 @@ from logux_store.client import (
     DecryptionError,
     Outcome,
     Status,
+    SyncMap,
+    SyncMapFilter,
+    SyncMaps,
+    SyncMapTemplate,
     attention,
     badge,
     confirm,
@@ -18,6 +22,7 @@ from logux_store.client import (
     log,
     request,
     status,
+    sync_map_template,
     track,
 )
 from logux_store.connections import LocalPair, Reconnect, WebSocketConnection
@@ -87,6 +92,10 @@ __all__ = [
     "Slice",
     "Status",
     "Store",
+    "SyncMap",
+    "SyncMapFilter",
+    "SyncMapTemplate",
+    "SyncMaps",
     "Timed",
     "Timeline",
     "UndoError",
@@ -109,6 +118,7 @@ __all__ = [
     "parse_id",
     "request",
     "status",
+    "sync_map_template",
     "to_json",
     "track",
 ]

@@ -7,6 +7,13 @@ from logux_store.client.encryption import DecryptionError, encrypt_actions
 from logux_store.client.outcome import Outcome
 from logux_store.client.request import request
 from logux_store.client.status import Status, status
+from logux_store.client.sync_maps import (
+    SyncMap,
+    SyncMapFilter,
+    SyncMaps,
+    SyncMapTemplate,
+    sync_map_template,
+)
 from logux_store.client.terminal import Confirmation, attention, confirm, log
 from logux_store.client.track import track
 
@@ -20,6 +27,10 @@ __all__ = [
     "DecryptionError",
     "Outcome",
     "Status",
+    "SyncMap",
+    "SyncMapFilter",
+    "SyncMapTemplate",
+    "SyncMaps",
     "attention",
     "badge",
     "confirm",
@@ -27,6 +38,7 @@ __all__ = [
     "log",
     "request",
     "status",
+    "sync_map_template",
     "tab_reasons",
     "track",
 ]

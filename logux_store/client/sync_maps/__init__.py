@@ -1,7 +1,8 @@
 """Objects whose fields are changed independently, the last write of each field wins."""
 
-from logux_store.client.sync_maps.filter import Filter
+from logux_store.client.sync_maps.filter import SyncMapFilter
+from logux_store.client.sync_maps.maps import SyncMaps
 from logux_store.client.sync_maps.sync_map import SyncMap
-from logux_store.client.sync_maps.template import SyncMaps, SyncMapTemplate, sync_map_template
+from logux_store.client.sync_maps.template import SyncMapTemplate, sync_map_template
 
-__all__ = ["Filter", "SyncMap", "SyncMapTemplate", "SyncMaps", "sync_map_template"]
+__all__ = ["SyncMap", "SyncMapFilter", "SyncMapTemplate", "SyncMaps", "sync_map_template"]

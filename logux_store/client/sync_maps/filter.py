@@ -4,7 +4,7 @@ Invariants: an object is listed exactly while it is loaded, exists and has these
 may be listed again, when something is undone, stays open.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
@@ -15,29 +15,41 @@ from logux_store.events import Emitter, Unbind
 from logux_store.meta import Entry, Meta
 
 if TYPE_CHECKING:
-    from logux_store.client.sync_maps.template import SyncMaps
+    from logux_store.client.sync_maps.maps import SyncMaps
 
-__all__ = ["Filter"]
+__all__ = ["SyncMapFilter"]
 
 
-class Filter:
+class SyncMapFilter:
     """A list that is open; made by `SyncMaps.create_filter`. Close it when it is not needed any
     more, or use it in a `with` block.
 
-    `maps` are the objects by id, in the order in which they were found; `loading`, `is_loading` and
-    `error` are as in `SyncMap`.
+    `fields` are what is looked for, `maps` the objects by id, in the order in which they were
+    found; `loading`, `is_loading` and `error` are as in `SyncMap`.
     """
+
+    __slots__ = (
+        "_events",
+        "_maps",
+        "_watched",
+        "error",
+        "fields",
+        "is_closed",
+        "is_loading",
+        "loading",
+        "maps",
+    )
 
     def __init__(self, maps: "SyncMaps", fields: Mapping[str, Any]) -> None:
         self.fields = dict(fields)
         self.maps: dict[str, SyncMap] = {}
         self.is_loading = True
         self.error: UndoError | None = None
-        self.loading: Outcome
-        self._of = maps
+        self.loading = Outcome(maps.names.plural)
+        self.is_closed = False
+        self._maps = maps
         self._watched: dict[str, tuple[SyncMap, Unbind]] = {}
         self._events = Emitter()
-        self._closed = False
 
     # What users call.
 
@@ -51,23 +63,21 @@ class Filter:
         """Whether there is no such object."""
         return not self.maps
 
-    def listen(self, listener: Callable[["Filter"], object]) -> Unbind:
+    def listen(self, listener: Callable[["SyncMapFilter"], object]) -> Unbind:
         """Call `listener(filter)` when it is loaded, and then after every change of the list or of
-        what is in it; returns the unbind function.
+        what is in it; once for all that comes from the server together. Returns the unbind
+        function.
         """
         return self._events.on("change", listener)
 
     def close(self) -> None:
         """Need this list no more."""
-        if self._closed:
-            return
-        self._closed = True
-        for id in [*self._watched]:
-            self._release(id)
-        self.maps.clear()
-        self._of.forget_filter(self, self._subscription("logux/unsubscribe"))
+        if not self.is_closed:
+            self.is_closed = True
+            self._release_all()
+            self._maps.forget_filter(self)
 
-    def __enter__(self) -> "Filter":
+    def __enter__(self) -> "SyncMapFilter":
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -77,66 +87,90 @@ class Filter:
 
     def start(self) -> None:
         """Look for objects in those that are open and in the log, and ask the server."""
-        maps = self._of
+        maps = self._maps
         for map in maps.opened():
-            self._watch(map.id, None)
-        last = self.read() if maps.offline or not maps.remote else None
-        self.is_loading = maps.remote and last is None
+            self._watch(map.id)
+        self.read()
         if maps.remote:
-            action = self._subscription("logux/subscribe")
-            if last is not None:
-                action["since"] = {"id": last.id, "time": last.time}
-            self.loading = maps.subscribe(action, self)
-        if not self.is_loading:
-            self.loading = maps.decided()
+            outcome = maps.client.sync(self.subscription("logux/subscribe"))
+            if self.is_loading:
+                self.loading = outcome
 
-    def read(self) -> Meta | None:
-        """Look for objects in the log; returns the meta of the last action about one."""
-        maps = self._of
-        last: Meta | None = None
-        ids: dict[str, None] = {}
-        for action, meta in maps.client.log.entries(index=maps.names.plural):
-            if maps.names.is_whole(action):
-                last, ids[action["id"]] = meta, None
-        for id in ids:
-            map = maps.peek(id)
-            if id not in self._watched and (map.is_saving or self._is_listed(map)):
-                self._watch(id, None)
-        return last
+    def read(self) -> None:
+        """Look for objects in the log, which is enough to start with where it has some."""
+        maps = self._maps
+        by_id: dict[str, list[Entry]] = {}
+        for entry in maps.held(maps.names.plural):
+            by_id.setdefault(entry[0]["id"], []).append(entry)
+        for id, entries in by_id.items():
+            if id not in self._watched:
+                self._watch(id, entries)
+        if not maps.remote or (maps.offline and by_id):
+            self._load_end(maps.answer())
 
-    def _subscription(self, type: str) -> Action:
-        action: Action = {"type": type, "channel": self._of.names.plural}
+    def stop(self) -> None:
+        """Forget what is here, which was another user's, before another `start`."""
+        self._release_all()
+        self.error, self.is_loading = None, True
+        self.loading = Outcome(self._maps.names.plural)
+
+    def subscription(self, type: str) -> Action:
+        """The action that subscribes or unsubscribes."""
+        action: Action = {"type": type, "channel": self._maps.names.plural}
         if self.fields:
             action["filter"] = self.fields
         return action
 
-    def load_done(self) -> None:
-        """The server has sent what it has."""
+    def expect(self, id: str) -> None:
+        """The server says that an object is among those that it is about to send."""
+        if id not in self._watched:
+            self._watch(id)
+
+    def load_done(self, subscription: Action, meta: Meta) -> None:
+        """The server has sent what it has; `meta` is that of its answer."""
+        for map, _ in [*self._watched.values()]:
+            # With `since`, it sends only a part of what this client has never had.
+            sent = not map.is_loading or "since" not in subscription
+            if sent and self._maps.is_brought(map.id):
+                map.load_done(meta)
+            else:
+                map.subscribe()
+        self.error = None
+        self._load_end(meta)
+
+    def _load_end(self, meta: Meta) -> None:
         if self.is_loading:
             self.is_loading = False
-            self._events.emit("change", self)
+            self.loading.decide(meta)
+            self._maps.changed(self)
 
     def load_failed(self, error: UndoError) -> None:
         """The server sends nothing."""
         self.error, self.is_loading = error, False
-        self._events.emit("change", self)
+        self._release_all()
+        self.loading.decide(error)
+        self._maps.changed(self)
 
     def take(self, action: Action, meta: Meta) -> None:
         """An action about some object was added, and that object knows it if it is open."""
-        names = self._of.names
-        if action["type"] not in names.writing or action["id"] in self._watched:
+        names, id = self._maps.names, action["id"]
+        if action["type"] not in names.writing or id in self._watched or self.error is not None:
             return
         fields = names.fields(action)
         if action["type"] in names.creating:
             may_match = matches(fields, self.fields)
         else:
-            here = {name: fields[name] for name in self.fields if name in fields}
-            may_match = (bool(here) or not self.fields) and here.items() <= self.fields.items()
+            here = {name: value for name, value in self.fields.items() if name in fields}
+            may_match = (bool(here) or not self.fields) and matches(fields, here)
         if may_match:
-            self._watch(action["id"], (action, meta))
+            self._watch(id, [(action, meta)])
+            if id in self._watched and not (
+                self._maps.is_asking(self) or self._maps.is_brought(id)
+            ):
+                self._watched[id][0].subscribe()
 
-    def _watch(self, id: str, first: Entry | None) -> None:
-        map = self._of.open_for_filter(id, first)
+    def _watch(self, id: str, entries: Iterable[Entry] = ()) -> None:
+        map = self._maps.hold(id, entries)
         self._watched[id] = (map, map.listen(self._check))
         self._check(map)
 
@@ -144,7 +178,7 @@ class Filter:
         if map.is_loading:
             return
         before = map.id in self.maps
-        listed = self._is_listed(map)
+        listed = map.error is None and map.exists and matches(map.fields, self.fields)
         if listed:
             self.maps[map.id] = map
         else:
@@ -152,18 +186,25 @@ class Filter:
             if not map.is_saving:
                 self._release(map.id)
         if (before or listed) and not self.is_loading:
-            self._events.emit("change", self)
-
-    def _is_listed(self, map: SyncMap) -> bool:
-        return map.error is None and map.exists and matches(map.fields, self.fields)
+            self._maps.changed(self)
 
     def _release(self, id: str) -> None:
         map, unbind = self._watched.pop(id)
         unbind()
         map.close()
 
+    def _release_all(self) -> None:
+        for id in [*self._watched]:
+            self._release(id)
+        self.maps.clear()
+
+    def emit(self) -> None:
+        """Tell the listeners of a change."""
+        if not self.is_closed:
+            self._events.emit("change", self)
+
     def __repr__(self) -> str:
-        return f"<Filter {self.fields!r} of {self._of.names.plural}: {len(self.maps)} objects>"
+        return f"<SyncMapFilter {self.fields!r} of {self._maps.names.plural}: {len(self.maps)}>"
 
 
 def matches(fields: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@
 The first of each pair is a client's wish, which the server may undo; the second is a fact.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from logux_store.actions import Action
@@ -40,12 +40,15 @@ class Names:
         return f"{self.plural}/{verb}"
 
     def channel(self, id: str) -> str:
-        """The channel of one object, which is the index of its actions as well."""
+        """The channel of one object; also the index of its actions, and why the log keeps them."""
         return f"{self.plural}/{id}"
 
-    def reasons(self, id: str, fields: Iterable[str]) -> list[str]:
-        """Why the log keeps what is in these fields."""
-        return [f"{self.plural}/{id}/{name}" for name in fields]
+    def id_of(self, channel: object) -> str | None:
+        """The object whose channel this is, if it is one's."""
+        prefix = f"{self.plural}/"
+        if not isinstance(channel, str) or not channel.startswith(prefix):
+            return None
+        return channel.removeprefix(prefix)
 
     def fields(self, action: Action) -> Mapping[str, Any]:
         """The fields that an action writes."""

@@ -1,21 +1,22 @@
-"""One object: the fold of the actions about it, field by field.
+"""One object: the fold of the actions about it.
 
-Invariants: `fields` and `deleted` are what the actions that are here give in their canonical order;
-of those that the server has confirmed only the ones with the last value of some field are here, of
-the others all, so that any of them can be undone.
+Invariants: `fields`, `exists` and `deleted` are what the actions give in their canonical order; of
+those that the server has confirmed only the ones that can make a difference are here, of the others
+all, so that any of them can be undone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
 from logux_store.client.outcome import Outcome
+from logux_store.client.sync_maps.fold import Folded, fold, outdated, sorted_entries
 from logux_store.errors import UndoError
 from logux_store.events import Emitter, Unbind
 from logux_store.meta import Entry, Meta
 
 if TYPE_CHECKING:
-    from logux_store.client.sync_maps.template import SyncMaps
+    from logux_store.client.sync_maps.maps import SyncMaps
 
 __all__ = ["SyncMap"]
 
@@ -24,25 +25,44 @@ class SyncMap:
     """An object that is open; made by `SyncMaps.open`. Close it when it is not needed any more, or
     use it in a `with` block.
 
+    `id` and `fields` are what it is made of; do not change them in place. `exists` says that it is
+    there, `deleted` that somebody has deleted it.
+
     `await map.loading` waits until it is there, and raises UndoError if there is none or the user
-    may not see it; `is_loading` says whether that is still open, `error` what went wrong. `deleted`
-    says that somebody has deleted it, `is_saving` that the server has yet to confirm something.
+    may not see it. `is_loading` says whether that is still open; `error` is the UndoError with
+    which the server has refused it, at first or after a reconnection.
     """
+
+    __slots__ = (
+        "_entries",
+        "_events",
+        "_maps",
+        "_pending",
+        "deleted",
+        "error",
+        "exists",
+        "fields",
+        "id",
+        "is_loading",
+        "is_subscribed",
+        "loading",
+        "users",
+    )
 
     def __init__(self, maps: "SyncMaps", id: str) -> None:
         self.id = id
         self.fields: dict[str, Any] = {}
-        self.deleted = False
         self.exists = False
+        self.deleted = False
         self.is_loading = True
         self.error: UndoError | None = None
-        self.loading: Outcome
+        self.loading = Outcome(id)
         self.users = 0
+        self.is_subscribed = False
         self._maps = maps
         self._entries: dict[str, Entry] = {}
         self._pending: set[str] = set()
         self._events = Emitter()
-        self._subscribed = False
 
     # What users call.
 
@@ -52,11 +72,12 @@ class SyncMap:
         return {"id": self.id, **self.fields}
 
     def __getitem__(self, name: str) -> Any:
-        return self.value[name]
+        """The value of a field, or the id; KeyError if there is none."""
+        return self.id if name == "id" else self.fields[name]
 
     @property
     def is_saving(self) -> bool:
-        """Whether the server has yet to confirm a change that was made here."""
+        """Whether the server has yet to confirm a change that this user has made."""
         return bool(self._pending)
 
     def listen(self, listener: Callable[["SyncMap"], object]) -> Unbind:
@@ -75,11 +96,10 @@ class SyncMap:
 
     def close(self) -> None:
         """Need this object no more. When nobody does, the server sends no more of it."""
-        if self.users == 0:
-            return
-        self.users -= 1
-        if self.users == 0:
-            self._maps.forget(self, self._subscribed and self.error is None)
+        if self.users:
+            self.users -= 1
+            if self.users == 0:
+                self._maps.forget(self)
 
     def __enter__(self) -> "SyncMap":
         return self
@@ -87,70 +107,80 @@ class SyncMap:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    # What `SyncMaps` calls.
+    # What `SyncMaps` and the filters call.
 
-    def start(self, first: Entry | None, subscribed: bool) -> None:
-        """Take what the log has, and ask the server for the rest. `first` is an action that may not
-        be in the log; with `subscribed` the server sends what comes without being asked.
+    def start(self, entries: Iterable[Entry]) -> None:
+        """Begin with these actions, some of which are perhaps all that there is."""
+        maps = self._maps
+        self._put(entries)
+        is_new = any(map(self._creates, self._entries.values()))
+        if (is_new or maps.offline) and self.exists:
+            self._load_end()
+        elif self.is_loading and not maps.remote:
+            self.load_failed(maps.not_found(self.id))
+
+    def subscribe(self) -> None:
+        """Let the server send this object, what it has of it and what comes. If it has refused
+        that, ask again.
         """
         maps, names = self._maps, self._maps.names
-        self.read(first)
-        whole = first is not None and first[0]["type"] in names.creating
-        if whole or subscribed or (self.exists and (maps.offline or not maps.remote)):
-            self.is_loading = False
-        if maps.remote and not subscribed:
-            self._subscribe(first if whole else None)
-        if not self.is_loading or not maps.remote:
-            self.loading = maps.decided()
-        if self.is_loading and not maps.remote:
-            undo = {"type": "logux/undo", "reason": "notFound", "action": self._subscription()}
-            self.loading = Outcome(self.id)
-            self.load_failed(UndoError(undo))
-            assert self.error is not None
-            self.loading.decide(self.error)
-
-    def read(self, first: Entry | None = None) -> None:
-        """Take what the log has, and `first`."""
-        for action, meta in self._maps.client.log.entries(index=self._maps.names.channel(self.id)):
-            self._put(action, meta)
-        if first is not None:
-            self._put(*first)
-        self._changed()
-
-    def subscribe_itself(self) -> None:
-        """Be subscribed whatever else is."""
-        if self._maps.remote and not self._subscribed:
-            self._subscribe(None)
-
-    def _subscription(self) -> Action:
-        return {"type": "logux/subscribe", "channel": self._maps.names.channel(self.id)}
-
-    def _subscribe(self, first: Entry | None) -> None:
-        action = self._subscription()
-        if first is not None and first[0]["type"] == self._maps.names.type("create"):
+        if not maps.remote or self.is_subscribed:
+            return
+        action: Action = {"type": "logux/subscribe", "channel": names.channel(self.id)}
+        if self._is_being_created():
             # There is nothing to load.
             action["creating"] = True
-        elif self._maps.offline and self._entries:
-            last = max((meta for _, meta in self._entries.values()), key=lambda meta: meta.key)
-            action["since"] = {"id": last.id, "time": last.time}
-        self._subscribed = True
-        self.loading = self._maps.subscribe(action, self)
-
-    def load_done(self) -> None:
-        """The server has sent what it has."""
+        if self.error is not None:
+            self.error, self.is_loading = None, True
+        self.is_subscribed = True
+        outcome = maps.client.sync(action)
         if self.is_loading:
-            self.is_loading = False
-            self._events.emit("change", self)
+            self.loading = outcome
 
-    def load_failed(self, error: UndoError) -> None:
-        """The server sends nothing of it."""
-        self.error, self.is_loading = error, False
-        self._events.emit("change", self)
+    def _is_being_created(self) -> bool:
+        create = self._maps.names.type("create")
+        return any(self._entries[id][0]["type"] == create for id in self._pending)
 
-    def take(self, action: Action, meta: Meta) -> None:
-        """An action about this object was added."""
-        self._put(action, meta)
-        self._changed()
+    def load_done(self, meta: Meta) -> None:
+        """The server has sent what it has; `meta` is that of its answer."""
+        deleting = self._maps.names.deleting
+        if self.deleted:
+            # If that is confirmed, it was created again while this client heard nothing.
+            for id, (action, _) in [*self._entries.items()]:
+                if action["type"] in deleting and id not in self._pending:
+                    del self._entries[id]
+        self._load_end(meta)
+
+    def _load_end(self, meta: Meta | None = None) -> None:
+        news = self.is_loading or self.error is not None
+        self.is_loading, self.error = False, None
+        self.loading.decide(self._maps.answer() if meta is None else meta)
+        self._changed(always=news)
+
+    def load_failed(self, error: UndoError, meta: Meta | None = None) -> None:
+        """The server sends nothing of it; `meta` is that of its answer."""
+        self.error, self.is_loading, self.is_subscribed = error, False, False
+        if error.reason == "notFound" and self.exists and meta is not None:
+            # Somebody has deleted it while this client heard nothing.
+            self._maps.heard_deleted(self.id, meta)
+        self.loading.decide(error)
+        self._changed(always=True)
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Actions about this object came."""
+        entries, remote = [*entries], self._maps.remote
+        if self.error is None or (remote and not any(map(self._creates, entries))):
+            self._put(entries)
+            return
+        # What was refused before is there now.
+        self.error = None
+        self.loading = Outcome(self.id)
+        self.loading.decide(self._maps.answer())
+        self._put(entries)
+        self.subscribe()
+
+    def _creates(self, entry: Entry) -> bool:
+        return entry[0]["type"] in self._maps.names.creating
 
     def settle(self, id: str) -> None:
         """The server has confirmed an action."""
@@ -160,65 +190,53 @@ class SyncMap:
 
     def drop(self, id: str) -> None:
         """An action was undone."""
-        if self._entries.pop(id, None) is not None:
-            was_pending = id in self._pending
+        if self._entries.pop(id, None) is None:
+            return
+        if id in self._pending:
             self._pending.discard(id)
-            self._changed(always=was_pending)
+            self._changed(always=True)
+        else:
+            self._changed()
+            if self._maps.remote:
+                # What it has overwritten is not here any more.
+                self._maps.load_again(self)
 
-    def moved(self, action: Action, meta: Meta) -> None:
+    def moved(self, entry: Entry) -> None:
         """An action has another time."""
-        if meta.id in self._entries:
-            self._entries[meta.id] = (action, meta)
+        if entry[1].id in self._entries:
+            self._entries[entry[1].id] = entry
             self._changed()
 
-    def _put(self, action: Action, meta: Meta) -> None:
-        if self._maps.names.is_whole(action):
-            self._entries[meta.id] = (action, meta)
-            if self._maps.is_pending(action, meta):
-                self._pending.add(meta.id)
+    def restart(self, entries: Iterable[Entry]) -> None:
+        """Begin anew, for another user."""
+        was_subscribed = self.is_subscribed
+        self._entries.clear()
+        self._pending.clear()
+        self.error, self.is_loading, self.is_subscribed = None, True, False
+        self.loading = Outcome(self.id)
+        self.start(entries)
+        self._changed(always=True)
+        if was_subscribed:
+            self.subscribe()
+
+    def _put(self, entries: Iterable[Entry]) -> None:
+        saving = len(self._pending)
+        for entry in entries:
+            self._entries[entry[1].id] = entry
+            if self._maps.is_pending(*entry):
+                self._pending.add(entry[1].id)
+        self._changed(always=len(self._pending) > saving)
 
     def _changed(self, always: bool = False) -> None:
-        before = (self.fields, self.deleted, self.exists)
-        self._fold()
-        if always or (self.fields, self.deleted, self.exists) != before:
-            self._events.emit("change", self)
-
-    def _fold(self) -> None:
         names = self._maps.names
-        ordered = sorted(self._entries.values(), key=lambda entry: entry[1].key)
-        fields: dict[str, Any] = {}
-        self.deleted = self.exists = False
-        for action, _ in ordered:
-            if action["type"] in names.deleting:
-                self.deleted, self.exists = True, False
-                fields.clear()
-            else:
-                if action["type"] in names.creating:
-                    self.deleted = False
-                self.exists = not self.deleted
-                fields.update(names.fields(action))
-        self.fields = fields
-        for id in outdated(self._maps, reversed(ordered), self._pending.__contains__):
+        ordered = sorted_entries(self._entries.values())
+        for id in outdated(names, ordered, self._pending.__contains__):
             del self._entries[id]
+        before = Folded(self.fields, self.exists, self.deleted)
+        now = fold(names, ordered)
+        if always or now != before:
+            self.fields, self.exists, self.deleted = now
+            self._events.emit("change", self)
 
     def __repr__(self) -> str:
         return f"<SyncMap {self._maps.names.channel(self.id)}: {self.fields!r}>"
-
-
-def outdated(maps: "SyncMaps", newest_first: Any, is_pending: Callable[[str], bool]) -> list[str]:
-    """The ids of confirmed actions that give no field its value any more, whatever is undone."""
-    found: list[str] = []
-    covered: set[str] = set()
-    complete = written = False
-    for action, meta in newest_first:
-        if is_pending(meta.id):
-            continue
-        names = maps.names.fields(action).keys()
-        if complete or (written and names <= covered):
-            found.append(meta.id)
-        elif action["type"] in maps.names.deleting:
-            complete = True
-        else:
-            covered |= names
-            written = True
-    return found

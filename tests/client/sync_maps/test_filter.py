@@ -3,12 +3,12 @@
 import pytest
 
 from logux_store import UndoError
-from logux_store.client.sync_maps import Filter
+from logux_store.client.sync_maps import SyncMapFilter
 from logux_store.testing import TestClient
 from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, virtual
 
 
-def ids(filter: Filter) -> list[str]:
+def ids(filter: SyncMapFilter) -> list[str]:
     return sorted(filter.maps)
 
 
@@ -53,7 +53,7 @@ async def test_a_filter_loads_and_follows(world: World) -> None:
         ["2", "4"],
         ["2", "4"],
     ]
-    assert repr(filter) == "<Filter {'list': 'x'} of tasks: 2 objects>"
+    assert repr(filter) == "<SyncMapFilter {'list': 'x'} of tasks: 2>"
     filter.close()
     filter.close()
     await ann.settle()

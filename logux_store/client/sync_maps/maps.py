@@ -1,0 +1,396 @@
+"""The objects of one kind in a client: creating, changing, deleting, and opening them.
+
+The counterpart of `add_sync_map` and `add_sync_map_filter` of the server, and of the sync maps of
+`@logux/client`.
+
+Invariants: in offline mode the log keeps of an object, for the reason that is its channel, the
+actions that can make a difference to it; an undone one, and a deletion that is confirmed, are not
+among them. What is in the log for other reasons only is not read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from logux_store.actions import Action
+from logux_store.client.client import SYNCING, Client
+from logux_store.client.outcome import Outcome
+from logux_store.client.sync_maps.filter import SyncMapFilter
+from logux_store.client.sync_maps.fold import outdated, sorted_entries
+from logux_store.client.sync_maps.names import Names
+from logux_store.client.sync_maps.sync_map import SyncMap
+from logux_store.errors import UndoError
+from logux_store.events import Unbind, call_all, raise_all
+from logux_store.ids import OrderKey
+from logux_store.meta import Entry, Meta
+
+__all__ = ["SyncMaps"]
+
+
+class Subscription(NamedTuple):
+    """What the server was asked for, and for whom: an object, or filters."""
+
+    action: Action
+    restores: bool
+    asking: list[SyncMap] | list[SyncMapFilter]
+
+
+class SyncMaps:
+    """The objects of one kind in one client; `template(client)` makes it, and it lasts as long as
+    the client, or until `close`. Make it in each of the user's tabs, before `client.start`, since
+    the one that leads keeps the log.
+    """
+
+    def __init__(self, client: Client, names: Names, *, offline: bool, remote: bool) -> None:
+        self.client = client
+        self.names = names
+        self.offline = offline
+        self.remote = remote
+        self.is_closed = False
+        self._open: dict[str, SyncMap] = {}
+        self._filters: list[SyncMapFilter] = []
+        # Actions that the server may still undo.
+        self._pending: dict[str, Entry] = {}
+        # The subscriptions that the server has not answered, with those who wait for the answer.
+        self._asked: dict[str, Subscription] = {}
+        # Those of them that are filters, closed ones included.
+        self._asking: set[SyncMapFilter] = set()
+        # Objects that a filter's subscription has brought on this connection.
+        self._brought: set[str] = set()
+        # Filters whose listeners are told when all is there that came together.
+        self._changed: dict[SyncMapFilter, None] = {}
+        self._unbind: list[Unbind] = [
+            client.type("logux/subscribe", self._subscribing),
+            client.type("logux/subscribed", self._subscribed),
+            client.type("logux/processed", self._processed),
+            client.type("logux/undo", self._undone),
+            client.on("move", self._moved),
+            client.on("batch", self._tell),
+            client.on("store", self._store_changed),
+            client.on("state", self._state_changed),
+            client.on("user", self._user_changed),
+        ]
+        for type in names.all:
+            self._unbind += (
+                client.type(type, self._before_add, event="preadd"),
+                client.type(type, self._added),
+            )
+        self._read()
+
+    # What users call.
+
+    def open(self, id: str) -> SyncMap:
+        """One object, loaded from the log, in offline mode, and from the server; the same for all
+        who have it open.
+        """
+        map = self.hold(id)
+        map.subscribe()
+        return map
+
+    def create_filter(self, fields: Mapping[str, Any] | None = None) -> SyncMapFilter:
+        """A list of the objects whose fields have these values, which follows all changes."""
+        filter = SyncMapFilter(self, fields or {})
+        self._filters.append(filter)
+        filter.start()
+        return filter
+
+    def create(self, value: Mapping[str, Any]) -> Outcome:
+        """Create an object from its `id` and its fields, here at once. The outcome says what the
+        server thinks of it: awaiting it is optional.
+
+        Raises ValueError without an id.
+        """
+        id = value.get("id")
+        if not isinstance(id, str) or not id:
+            raise ValueError(f"an object has an 'id', a string that is not empty; got {id!r}")
+        fields = {name: field for name, field in value.items() if name != "id"}
+        return self._add("create", "created", {"id": id, "fields": fields})
+
+    def change(self, id: str, fields: Mapping[str, Any]) -> Outcome:
+        """Change fields of an object, open or not, here at once; if the server undoes that, they
+        get back the values that they would have otherwise.
+
+        Raises ValueError for no fields, or the id.
+        """
+        if not fields or "id" in fields:
+            raise ValueError(f"some fields, and never the id, can be changed; got {fields!r}")
+        return self._add("change", "changed", {"id": id, "fields": dict(fields)})
+
+    def delete(self, id: str) -> Outcome:
+        """Delete an object, open or not, here at once."""
+        return self._add("delete", "deleted", {"id": id})
+
+    def close(self) -> None:
+        """Close all that is open, and hear nothing more."""
+        self.is_closed = True
+        for filter in [*self._filters]:
+            filter.close()
+        for map in [*self._open.values()]:
+            map.users = 1
+            map.close()
+        for unbind in self._unbind:
+            unbind()
+        self._unbind.clear()
+
+    def _add(self, wish: str, fact: str, action: Action) -> Outcome:
+        if self.is_closed:
+            raise RuntimeError(f"the {self.names.plural} are closed; get them from the template")
+        if self.remote:
+            return self.client.sync({"type": self.names.type(wish), **action})
+        id = self.client.log.generate_id()
+        meta = self.client.log.add({"type": self.names.type(fact), **action}, id=id)
+        outcome = Outcome(id)
+        outcome.decide(self.answer() if meta is None else meta)
+        return outcome
+
+    # What the objects and the lists call.
+
+    def opened(self) -> list[SyncMap]:
+        """The objects that are open."""
+        return [*self._open.values()]
+
+    def hold(self, id: str, entries: Iterable[Entry] = ()) -> SyncMap:
+        """Open an object without subscribing to it; `entries` are actions about it that may not be
+        in the log.
+        """
+        map = self._open.get(id)
+        if map is None:
+            map = self._open[id] = SyncMap(self, id)
+            map.start([*self.held(self.names.channel(id)), *entries])
+        map.users += 1
+        return map
+
+    def held(self, index: str) -> Iterator[Entry]:
+        """What the log keeps for the objects, or until it is confirmed."""
+        for action, meta in self.client.log.entries(index=index):
+            if self.names.is_whole(action) and (
+                SYNCING in meta.reasons or self.names.channel(action["id"]) in meta.reasons
+            ):
+                yield action, meta
+
+    def forget(self, map: SyncMap) -> None:
+        """Nobody needs an object any more."""
+        del self._open[map.id]
+        if map.is_subscribed or map.id in self._brought:
+            map.is_subscribed = False
+            self._unsubscribe_from(map.id)
+
+    def forget_filter(self, filter: SyncMapFilter) -> None:
+        """Nobody needs a list any more."""
+        self._filters.remove(filter)
+        self._changed.pop(filter, None)
+        if self.remote and filter.error is None:
+            self._unsubscribe(filter.subscription("logux/unsubscribe"))
+
+    def load_again(self, map: SyncMap) -> None:
+        """Have the server send an object once more."""
+        if not map.is_subscribed:
+            map.subscribe()
+        elif self.client.connected:
+            # It is the same subscription, so it is not counted again.
+            action = {"type": "logux/subscribe", "channel": self.names.channel(map.id)}
+            self.client.log.add(action, sync=True, resubscribe=True)
+
+    def heard_deleted(self, id: str, meta: Meta) -> None:
+        """The server has said in an answer, which has this meta, that an object is not there."""
+        self._take({"type": self.names.type("deleted"), "id": id}, meta)
+
+    def is_pending(self, action: Action, meta: Meta) -> bool:
+        """Whether the server may still undo an action."""
+        return action["type"] in self.names.wishes and SYNCING in meta.reasons
+
+    def is_brought(self, id: str) -> bool:
+        """Whether the server sends what comes of an object, because it was in a list."""
+        return id in self._brought
+
+    def is_asking(self, filter: SyncMapFilter) -> bool:
+        """Whether the server has yet to answer the subscription of a list."""
+        return filter in self._asking
+
+    def answer(self) -> Meta:
+        """A meta for an outcome for which no server was asked."""
+        id = self.client.log.generate_id()
+        return Meta(id, int(id.partition(" ")[0]))
+
+    def not_found(self, id: str) -> UndoError:
+        """What a server would say of an object that is not there."""
+        action = {"type": "logux/subscribe", "channel": self.names.channel(id)}
+        return UndoError({"type": "logux/undo", "reason": "notFound", "action": action})
+
+    def changed(self, filter: SyncMapFilter) -> None:
+        """Tell the listeners of a list, when all is there that came together."""
+        self._changed[filter] = None
+        if not self.client.log.in_batch:
+            self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, {}
+        raise_all(call_all(tuple(filter.emit for filter in changed)))
+
+    # Subscriptions.
+
+    def _unsubscribe_from(self, id: str) -> None:
+        self._brought.discard(id)
+        self._unsubscribe({"type": "logux/unsubscribe", "channel": self.names.channel(id)})
+
+    def _unsubscribe(self, action: Action) -> None:
+        if not self.client.destroyed:
+            self.client.log.add(action, sync=True)
+
+    def _subscribing(self, action: Action, meta: Meta) -> None:
+        """This client subscribes, for the first time or again after a reconnection."""
+        channel = action.get("channel")
+        if f" {self.client.log.node_id} " not in meta.id:
+            return
+        map = self._open.get(self.names.id_of(channel) or "")
+        if map is not None:
+            self._asked[meta.id] = Subscription(action, bool(meta.resubscribe), [map])
+        elif channel == self.names.plural:
+            wanted = action.get("filter") or {}
+            filters = [filter for filter in self._filters if filter.fields == wanted]
+            self._asked[meta.id] = Subscription(action, bool(meta.resubscribe), filters)
+            self._asking.update(filters)
+
+    def _subscribed(self, action: Action, _meta: Meta) -> None:
+        """The server is about to send an object that is in a list."""
+        id = self.names.id_of(action.get("channel"))
+        if id is not None and self._asking:
+            self._brought.add(id)
+            for filter in self._asking:
+                if not filter.is_closed:
+                    filter.expect(id)
+
+    def _answered(self, id: str, meta: Meta, error: UndoError | None) -> None:
+        subscription = self._asked.pop(id, None)
+        if subscription is None:
+            return
+        if error is not None and error.reason == "error" and subscription.restores:
+            # The client asks again by itself.
+            return
+        for one in subscription.asking:
+            if isinstance(one, SyncMapFilter):
+                self._filter_answered(one, subscription.action, meta, error)
+            elif one.users and error is None:
+                one.load_done(meta)
+            elif one.users and error is not None:
+                one.load_failed(error, meta)
+
+    def _filter_answered(
+        self, filter: SyncMapFilter, action: Action, meta: Meta, error: UndoError | None
+    ) -> None:
+        self._asking.discard(filter)
+        if filter.is_closed:
+            # What came for it since then is nobody's.
+            for id in self._brought - self._open.keys():
+                self._unsubscribe_from(id)
+        elif error is None:
+            filter.load_done(action, meta)
+        else:
+            filter.load_failed(error)
+
+    # What happens in the log.
+
+    def _read(self) -> None:
+        """Read from the log what an earlier run, or another tab, has left."""
+        for action, meta in [*self.client.log.store.entries_with_reason(SYNCING)]:
+            if self.names.is_whole(action):
+                self._pending[meta.id] = (action, meta)
+        for map in self.opened():
+            map.start(self.held(self.names.channel(map.id)))
+        for filter in self._filters:
+            filter.read()
+
+    def _before_add(self, action: Action, meta: Meta) -> None:
+        if not self.names.is_whole(action) or not (meta.sync or self.offline):
+            return
+        channel = self.names.channel(action["id"])
+        meta.indexes = [*(meta.indexes or ()), self.names.plural, channel]
+        if self.offline and action["type"] in self.names.writing:
+            meta.reasons.append(channel)
+
+    def _added(self, action: Action, meta: Meta) -> None:
+        if self.names.is_whole(action):
+            if self.is_pending(action, meta):
+                self._pending[meta.id] = (action, meta)
+            self._take(action, meta)
+
+    def _take(self, action: Action, meta: Meta) -> None:
+        map = self._open.get(action["id"])
+        if map is not None:
+            map.take([(action, meta)])
+        for filter in [*self._filters]:
+            filter.take(action, meta)
+        if meta.id not in self._pending:
+            self._tidy(action, meta)
+
+    def _processed(self, action: Action, meta: Meta) -> None:
+        id = action.get("id")
+        if not isinstance(id, str):
+            return
+        self._answered(id, meta, None)
+        entry = self._pending.pop(id, None)
+        if entry is not None:
+            map = self._open.get(entry[0]["id"])
+            if map is not None:
+                map.settle(id)
+            self._tidy(*entry)
+
+    def _undone(self, action: Action, meta: Meta) -> None:
+        id = action.get("id")
+        if not isinstance(id, str):
+            return
+        self._answered(id, meta, UndoError(action))
+        undone, _ = self._pending.pop(id, None) or self.client.log.by_id(id) or (None, None)
+        if undone is None:
+            # It was confirmed, and the log does not keep it; the undo says what it was.
+            undone = action.get("action")
+        if isinstance(undone, dict) and "type" in undone and self.names.is_whole(undone):
+            # A store gives an undo the reasons of what it undoes.
+            self._let_go(undone["id"], id, meta.id)
+            map = self._open.get(undone["id"])
+            if map is not None:
+                map.drop(id)
+
+    def _tidy(self, action: Action, meta: Meta) -> None:
+        """Keep in the log only what is needed, in offline mode, now that an action is confirmed,
+        whether it is in the log or not.
+        """
+        if self.offline:
+            entries = {entry[1].id: entry for entry in self.held(self.names.channel(action["id"]))}
+            entries[meta.id] = (action, meta)
+            ordered = sorted_entries(entries.values())
+            self._let_go(action["id"], *outdated(self.names, ordered, self._pending.__contains__))
+
+    def _let_go(self, id: str, *action_ids: str) -> None:
+        """The log need not keep actions for the object `id`."""
+        if self.offline:
+            for action_id in action_ids:
+                self.client.log.remove_reason(self.names.channel(id), id=action_id)
+
+    def _moved(self, action: Action, meta: Meta, _old: OrderKey) -> None:
+        if meta.id in self._pending:
+            self._pending[meta.id] = (action, meta)
+        if self.names.is_whole(action) and action["id"] in self._open:
+            self._open[action["id"]].moved((action, meta))
+
+    def _store_changed(self, starts: bool) -> None:
+        if starts:
+            self._read()
+
+    def _state_changed(self) -> None:
+        if not self.client.connected:
+            # The server forgets what it has brought, and brings it again with the list; what is not
+            # in the log any more is not asked again.
+            self._brought.clear()
+            by_id = self.client.log.by_id
+            self._asked = {id: asked for id, asked in self._asked.items() if by_id(id)}
+            self._asking = {filter for filter in self._asking if not filter.is_closed}
+
+    def _user_changed(self, _user_id: str) -> None:
+        for forgotten in (self._asked, self._asking, self._brought):
+            forgotten.clear()
+        for filter in self._filters:
+            filter.stop()
+        for map in self.opened():
+            map.restart(self.held(self.names.channel(map.id)))
+        for filter in self._filters:
+            filter.start()
