@@ -96,6 +96,7 @@ class TabProcess:
                 env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}"},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
             )
         )
 
@@ -151,6 +152,8 @@ class TabProcess:
             self.signal(signal.SIGKILL)
         await self.process.wait()
         await self.listening
+        assert self.process.stderr is not None
+        assert (await self.process.stderr.read()).decode() == "", "a tab has nothing to complain of"
 
 
 class OtherUser:
