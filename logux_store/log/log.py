@@ -349,6 +349,12 @@ class Log:
                 self._events.emit("batch")
 
     @property
+    def heard(self) -> int:
+        """How many listeners hear of single actions, for one who would tell nobody but itself."""
+        bound = self._listeners.bound
+        return bound["preadd"] + bound["add"] + bound["clean"] + self._events.has("drop")
+
+    @property
     def in_batch(self) -> bool:
         """Whether a `batch` event is still to come."""
         return self.batches > 0

@@ -12,6 +12,7 @@ its answer can be given again.
 """
 
 from collections.abc import Iterator, Mapping
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logux_store.actions import Action, to_json
@@ -19,9 +20,11 @@ from logux_store.ids import parse_id
 from logux_store.meta import Meta
 from logux_store.server.queue import PROCESSING, Job, is_kept
 from logux_store.server.resend import ADDRESSES
+from logux_store.sync import SharedAction
 
 if TYPE_CHECKING:
     from logux_store.server.base_server import BaseServer
+    from logux_store.server.server_client import ServerClient
 
 __all__ = ["Answer", "Answers", "Unconfirmed"]
 
@@ -96,19 +99,35 @@ class Answers:
         meta.status = status
         try:
             if parse_id(meta.id).user_id != "server":
-                log.store.remember(undone_id(meta.id) if job.undone else meta.id)
-                if not job.undone:
+                log.store.remember(meta.id)
+                if job.undone:
+                    # The later one is forgotten last, so that it is not taken for processed.
+                    log.store.remember(undone_id(meta.id))
+                else:
                     self.processed(meta)
         finally:
             if PROCESSING in meta.reasons:
-                log.remove_reason(PROCESSING, id=meta.id)
+                self._server.processing.finish(meta)
 
     def processed(self, meta: Meta, *, keep: bool = True) -> None:
         """Tell the client that its action is processed; with `keep`, when it is back if it has not
         confirmed that.
         """
-        answer = {"type": "logux/processed", "id": meta.id}
-        self._give(parse_id(meta.id).client_id, answer, keep=keep)
+        client_id = parse_id(meta.id).client_id
+        server = self._server
+        if not server.processing.unheard():
+            self._give(client_id, {"type": "logux/processed", "id": meta.id}, keep=keep)
+            return
+        # As `_give`, but for the log, which would tell nobody but this server of an action that it
+        # does not keep and that is for one client: 3 µs instead of 15.
+        told = server.log.new_meta([])
+        told.subprotocol = server.subprotocol
+        answer = processed_action(meta.id)
+        client = server.client_ids.get(client_id)
+        if client is not None:
+            client.send(answer, told)
+        if keep:
+            self._await(client, client_id, Answer(answer, told, size_of(answer)))
 
     def undo(
         self, action: Action, meta: Meta, reason: str, extra: Mapping[str, Any]
@@ -138,9 +157,9 @@ class Answers:
         if entry is not None:
             undone = entry[1].status == "error"
         else:
-            undone = log.store.remembers(undone_id(meta.id))
-            if not undone and not log.store.remembers(meta.id):
+            if not log.store.remembers(meta.id):
                 return False
+            undone = log.store.remembers(undone_id(meta.id))
         if undone:
             self.undo_back(parse_id(meta.id).client_id, action, meta, "error")
         else:
@@ -160,14 +179,17 @@ class Answers:
         meta = self._server.log.add(answer, status="processed", **keys)
         if keep and meta is not None and not meta.reasons:
             client = self._server.client_ids.get(client_id)
-            given = Answer(answer, meta, size_of(answer))
-            if client is None:
-                lost = Unconfirmed()
-                lost.add(given)
-                self.keep(client_id, lost)
-            else:
-                client.unconfirmed.add(given)
+            self._await(client, client_id, Answer(answer, meta, size_of(answer)))
         return meta
+
+    def _await(self, client: "ServerClient | None", client_id: str, answer: Answer) -> None:
+        """Keep an answer until the client has confirmed it."""
+        if client is not None:
+            client.unconfirmed.add(answer)
+        else:
+            lost = Unconfirmed()
+            lost.add(answer)
+            self.keep(client_id, lost)
 
     def keep(self, client_id: str, answers: Unconfirmed) -> None:
         """Keep answers that did not reach a client until it is back."""
@@ -191,6 +213,14 @@ class Answers:
 def size_of(answer: Action) -> int:
     """About how many bytes an answer takes; what is undone may be of any size."""
     return 200 + len(answer["id"]) + (len(to_json(answer)) if "action" in answer else 0)
+
+
+def processed_action(id: str) -> SharedAction:
+    """The answer to an action that is processed; its text is written by hand, since an encoder
+    takes 1.3 µs.
+    """
+    action = {"type": "logux/processed", "id": id}
+    return SharedAction(action, f'{{"type":"logux/processed","id":{encode_basestring(id)}}}')
 
 
 def undo_action(action: Action, meta: Meta, reason: str) -> Action:

@@ -367,10 +367,20 @@ class BaseServer(Definitions):
 
     def report(self, name: str, **details: Any) -> None:
         """Tell what happens: to the listeners of `report`, and to the logger."""
+        if not self.tells(name):
+            return
         if self._events.has("report"):
             self.emit("report", name, details)
         if self.logger.isEnabledFor(REPORTS[name][0]):
             log_report(self.logger, name, details)
+
+    def tells(self, name: str) -> bool:
+        """Whether anybody would hear of a report."""
+        return self._events.has("report") or self.logger.isEnabledFor(REPORTS[name][0])
+
+    def hears(self, event: str) -> bool:
+        """Whether anybody listens to an event."""
+        return self._events.has(event)
 
     def _job(self, id: str) -> Job | None:
         return self.incoming.queues.jobs.get(id) or self.processing.own.get(id)

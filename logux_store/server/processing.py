@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Processing"]
 
+LISTENERS = 3
+"""How many listeners of the log are the server's own."""
+
 
 class Processing:
     """Processes what the log gets, from clients and from the server itself."""
@@ -45,6 +48,15 @@ class Processing:
         server.log.on("preadd", self._complete_meta)
         server.log.on("add", self._added)
         server.log.on("clean", self._cleaned)
+
+    def unheard(self) -> bool:
+        """Whether nobody hears of what the log gets and drops, but this server, which knows."""
+        server = self._server
+        return (
+            server.log.heard == LISTENERS
+            and not server.hears("processed")
+            and not server.tells("add_clean")
+        )
 
     # What comes from clients
 
@@ -122,6 +134,16 @@ class Processing:
             return self._server.log.add(action, meta) is not None
         finally:
             self._accepting = outer
+
+    def finish(self, meta: Meta) -> None:
+        """Let the log drop a client's action, unless it is to be kept for something else."""
+        log = self._server.log
+        if self.unheard():
+            # As `log.remove_reason`, without looking for those who hear of it: saves 2 µs.
+            log.store.remove_reason(PROCESSING, id=meta.id)
+            self._unkept.discard(meta.id)
+        else:
+            log.remove_reason(PROCESSING, id=meta.id)
 
     # What is in the log
 

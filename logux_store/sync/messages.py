@@ -48,20 +48,25 @@ QUOTED = 300
 META_KEYS = frozenset({"id", "time", "subprotocol"})
 
 
+NOTHING: tuple[Meta | None, str, int] = (None, "", 0)
+NO_PARTS = ("", 0, "", 0, "")
+
+
 class SharedAction(dict[str, Any]):
     """An action with its JSON text, so that it is serialised once for all connections that it
-    leaves by. It must not be changed.
+    leaves by. It must not be changed. Whoever knows its text may give it.
 
     Raises TypeError or ValueError when the action has no JSON form.
     """
 
     __slots__ = ("_for", "_parts", "json")
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action, json: str | None = None) -> None:
         super().__init__(action)
-        self.json = to_json(action)
-        self._for: tuple[Meta | None, str, int] = (None, "", 0)
-        self._parts = ("", 0, "", 0, "")
+        self.json = to_json(action) if json is None else json
+        # The meta, node id and subprotocol that the parts are for.
+        self._for = NOTHING
+        self._parts = NO_PARTS
 
     def write(self, meta: Meta, base_time: int, local_node_id: str, subprotocol: int) -> str:
         """The action and its meta as they stand in the text of a `sync`; see `pack_sync`."""
