@@ -89,18 +89,26 @@ class _Printer:
         self,
         text: str,
         name: str,
-        details: Mapping[str, Any],
         *,
         after: str = "",
+        action: Action | None = None,
+        details: Mapping[str, Any] | None = None,
         mark: str = "yellow",
     ) -> None:
+        """Print a line: `text`, the `name` of what it is about, `after`, the rest of the action,
+        and the details.
+        """
         from rich.text import Text
 
         line = Text("Logux ", style=f"bold {mark}")
         line.append(f"{text} ", "default not bold")
         line.append(one_line(name), "bold default")
         line.append(after, "default not bold")
-        for key, value in details.items():
+        hidden = ("type", "channel") if action and is_logux(action) else ("type",)
+        rest = {key: value for key, value in (action or {}).items() if key not in hidden}
+        if rest:
+            line.append(f"  {one_line(rest)}", "default not bold")
+        for key, value in (details or {}).items():
             line.append(f"  {one_line(key)} ", "dim default not bold")
             line.append(one_line(value), "default not bold")
         self.console.print(line, soft_wrap=True)
@@ -115,20 +123,19 @@ class _Printer:
         elif client.connected and not self.connected and client.node.remote_node_id:
             details = {"server": client.node.remote_node_id}
         self.connected = client.connected
-        self.say("state is", client.state, details)
+        self.say("state is", client.state, details=details)
 
     def role(self) -> None:
-        self.say("tab role is", self.client.role, {})
+        self.say("tab role is", self.client.role)
 
     def user(self, user_id: str) -> None:
-        self.say("user is now", user_id, {"node": self.client.node_id})
+        self.say("user is now", user_id, details={"node": self.client.node_id})
 
     def added(self, action: Action, meta: Meta) -> None:
         if meta.tab not in (None, self.client.tab_id):
             return
         if meta.sync:
             self.sent[meta.id] = action
-        fields = {name: value for name, value in action.items() if name not in ("type", "channel")}
         match action:
             case {"type": "logux/processed", "id": str() as id}:
                 self.processed(id)
@@ -137,40 +144,38 @@ class _Printer:
             case {"type": type} if type in self.ignore:
                 pass
             case {"type": "logux/subscribe", "channel": str() as channel}:
-                self.say("subscribing to", channel, fields)
+                self.say("subscribing to", channel, action=action)
             case {"type": "logux/subscribed", "channel": str() as channel}:
-                self.say("subscribed to", channel, {}, after=" by the server")
+                self.say("subscribed to", channel, after=" by the server")
             case {"type": "logux/unsubscribe", "channel": str() as channel}:
-                self.say("unsubscribing from", channel, fields)
+                self.say("unsubscribing from", channel, action=action)
             case _:
                 self.other(action, meta)
 
     def processed(self, id: str) -> None:
         sent = self.sent.pop(id, None)
         if sent is None:
-            self.say("action", id, {}, after=" was processed")
+            self.say("action", id, after=" was processed")
         elif sent["type"] in self.ignore:
             self.cleaned_with_answer.discard(id)
         elif sent["type"] == "logux/subscribe":
-            self.say("subscribed to", sent["channel"], {})
+            self.say("subscribed to", sent["channel"])
         else:
-            self.say("action", sent["type"], {"action": sent}, after=" was processed")
+            self.say("action", sent["type"], after=" was processed", action=sent)
             self.say_cleaned_with_answer(id, sent)
 
     def undone(self, id: str, undo: Action) -> None:
         sent = self.sent.pop(id, None)
         undone = undo.get("action")
-        if not isinstance(undone, dict):
-            undone = sent or {}
-        if undone.get("type") == "logux/subscribe":
-            what, name = "subscription to", undone.get("channel")
-        else:
-            what, name = "action", undone.get("type", id)
-        details = {"action": undone} if undone else {}
-        known = ("type", "id", "action", "reason")
-        details |= {key: value for key, value in undo.items() if key not in known}
+        if not isinstance(undone, dict) or not isinstance(undone.get("type"), str):
+            undone = sent or {"type": id}
+        what, name = "action", undone["type"]
+        if name == "logux/subscribe":
+            what, name = "subscription to", str(undone.get("channel"))
         after = f" was undone because of {one_line(undo.get('reason', 'error'))}"
-        self.say(what, str(name), details, after=after, mark="red")
+        known = ("type", "id", "action", "reason")
+        details = {key: value for key, value in undo.items() if key not in known}
+        self.say(what, name, after=after, action=undone, details=details, mark="red")
         if sent is not None:
             self.say_cleaned_with_answer(id, sent)
 
@@ -180,11 +185,9 @@ class _Printer:
             text = "added and cleaned"
             if self.clean:
                 self.told.add(meta.id)
-        details: dict[str, Any] = {"action": action}
         node_id = parse_id(meta.id).node_id
-        if node_id != self.client.node_id:
-            details["from"] = node_id
-        self.say(text, action["type"], details, mark="green")
+        details = {"from": node_id} if node_id != self.client.node_id else None
+        self.say(text, action["type"], action=action, details=details, mark="green")
 
     def cleaned(self, action: Action, meta: Meta) -> None:
         if meta.id in self.told:
@@ -202,7 +205,7 @@ class _Printer:
 
     def say_cleaned(self, action: Action) -> None:
         if action["type"] not in self.ignore:
-            self.say("cleaned", action["type"], {"action": action})
+            self.say("cleaned", action["type"], action=action)
 
 
 def one_line(value: Any) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from logux_store import LoguxError
 from logux_store.client.terminal import attention, confirm, log
 from logux_store.testing import ServerDouble, TestClient, run_virtual
+from tests.client.crew import Crew, make, role, virtual
 
 
 class Screen:
@@ -51,30 +52,27 @@ def test_the_log_says_what_happens_in_words() -> None:
         await client.subscribe("posts", filter={"by": "[ann]"})
         await client.unsubscribe("posts", filter={"by": "[ann]"})
         assert [line for line in screen.take() if "state" not in line] == [
-            'Logux subscribing to posts  filter {"by":"[ann]"}',
+            'Logux subscribing to posts  {"filter":{"by":"[ann]"}}',
             "Logux subscribed to posts",
-            'Logux unsubscribing from posts  filter {"by":"[ann]"}',
-            "Logux action logux/unsubscribe was processed  action "
-            '{"type":"logux/unsubscribe","channel":"posts","filter":{"by":"[ann]"}}',
+            'Logux unsubscribing from posts  {"filter":{"by":"[ann]"}}',
+            'Logux action logux/unsubscribe was processed  {"filter":{"by":"[ann]"}}',
         ]
         server.undo_next("denied", detail="closed")
         client.sync({"type": "post/add", "n": 1})
         await client.settle()
         assert [line for line in screen.take() if "state" not in line] == [
-            'Logux added post/add  action {"type":"post/add","n":1}',
-            "Logux action post/add was undone because of denied  action "
-            '{"type":"post/add","n":1}  detail closed',
-            'Logux cleaned post/add  action {"type":"post/add","n":1}',
+            'Logux added post/add  {"n":1}',
+            'Logux action post/add was undone because of denied  {"n":1}  detail closed',
+            'Logux cleaned post/add  {"n":1}',
         ]
         server.send_all({"type": "from/server"})
         client.log.add({"type": "mine"})
         client.log.add({"type": "strange", "value": {1}}, reasons=["kept"])
         await client.settle()
         assert [line for line in screen.take() if "state" not in line] == [
-            'Logux added and cleaned mine  action {"type":"mine"}',
-            "Logux added strange  action {'type': 'strange', 'value': {1}}",
-            'Logux added and cleaned from/server  action {"type":"from/server"}  '
-            "from server:double",
+            "Logux added and cleaned mine",
+            "Logux added strange  {'value': {1}}",
+            "Logux added and cleaned from/server  from server:double",
         ]
         client.change_user("20")
         assert f"Logux user is now 20  node {client.node_id}" in screen.take()
@@ -99,9 +97,7 @@ def test_the_log_can_be_quiet() -> None:
         server.undo_next("denied")
         client.sync({"type": "noise"})
         await client.settle()
-        assert screen.take() == [
-            'Logux action noise was undone because of denied  action {"type":"noise"}'
-        ]
+        assert screen.take() == ["Logux action noise was undone because of denied"]
         client.log.add({"type": "logux/processed", "id": "1 10:a 0"})
         client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "error"})
         client.log.add({"type": "logux/subscribed", "channel": "a"})
@@ -111,16 +107,35 @@ def test_the_log_can_be_quiet() -> None:
             "Logux action 1 10:a 0 was processed",
             "Logux action 1 10:a 0 was undone because of error",
             "Logux subscribed to a by the server",
-            "Logux subscription to a was undone because of error  action "
-            '{"type":"logux/subscribe","channel":"a"}',
+            "Logux subscription to a was undone because of error",
         ]
         log(client, console=screen.console, add=False, role=False, user=False)
         client.log.add({"type": "quiet"})
         assert [line for line in screen.take() if "added" in line] == [
-            'Logux added and cleaned quiet  action {"type":"quiet"}'
+            "Logux added and cleaned quiet"
         ]
 
     run_virtual(test())
+
+
+@virtual
+async def test_the_log_tells_of_the_role_and_of_what_this_tab_does(crew: Crew) -> None:
+    screen = Screen()
+    leader, follower = crew.tab(), crew.tab()
+    log(leader, console=screen.console, state=False)
+    leader.start()
+    await leader.wait_for("synchronized")
+    follower.start()
+    await role(follower, "follower")
+    follower.log.add({"type": "private"}, tab=follower.tab_id)
+    await follower.sync(make(1))
+    leader.log.add({"type": "private"}, tab=leader.tab_id)
+    assert screen.take() == [
+        "Logux tab role is leader",
+        f'Logux added set  {{"value":1}}  from {follower.node_id}',
+        'Logux action set was processed  {"value":1}',
+        "Logux added and cleaned private",
+    ]
 
 
 def test_no_action_can_break_the_line_or_steer_the_terminal() -> None:
@@ -130,8 +145,7 @@ def test_no_action_can_break_the_line_or_steer_the_terminal() -> None:
     client.log.add({"type": "a\x1b[2J\nb", "text": "\x9b[bold]"})
     client.log.add({"type": "logux/undo", "id": "1 10:a 0", "reason": "\x1b", "style": "x"})
     assert screen.take() == [
-        "Logux added and cleaned a\\x1b[2J\\nb  action "
-        r'{"type":"a\u001b[2J\nb","text":"\x9b[bold]"}',
+        r'Logux added and cleaned a\x1b[2J\nb  {"text":"\x9b[bold]"}',
         r"Logux action 1 10:a 0 was undone because of \x1b  style x",
     ]
     client.log.add({"type": "long", "text": "x" * 10_000})
@@ -203,6 +217,18 @@ def test_the_program_may_end_when_nothing_is_unsaved_or_the_user_says_so() -> No
         assert asked == [2, 2]
 
     run_virtual(test())
+
+
+@virtual
+async def test_what_a_follower_has_not_sent_is_the_leaders_to_save(crew: Crew) -> None:
+    leader, follower = await crew.started(2)
+    leader.node.connection.disconnect()
+    outcome = follower.sync(make(1))
+    await asyncio.sleep(1)
+    assert (confirm(leader).unsaved, confirm(follower).unsaved) == (1, 0)
+    leader.node.connection.connect()
+    await outcome
+    assert confirm(leader).unsaved == 0
 
 
 @pytest.mark.parametrize(
