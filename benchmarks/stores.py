@@ -8,7 +8,7 @@ the thread, on both sides, so that what the machine does besides disturbs them l
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from time import thread_time
 from typing import Any
@@ -39,6 +39,9 @@ START = 1_700_000_000_000
 SECOND = 1000
 
 KEYS = [f"key{i}" for i in range(16)]
+
+# Where actions are in the history: the arguments of `range`.
+Places = Sequence[int]
 
 State = dict[str, Any]
 START_STATE: State = {"count": 0, **dict.fromkeys(KEYS)}
@@ -209,22 +212,23 @@ def undo(reducer: str, history: int, back: int, actions: int, stores: int) -> Si
     return run
 
 
-def receive(reducer: str, local: range, received: range, history: int, stores: int) -> Side:
+def receive(reducer: str, local: Places, received: Places, history: int, stores: int) -> Side:
     """One sync with many actions to a client that has some itself, several times: milliseconds for
     each.
     """
+    own, others = range(*local), range(*received)
 
     def run() -> Run:
         seconds = 0.0
         for _ in range(stores):
             wire = Wire()
             store = open_store(reducer, history, wire)
-            fill(store, reducer, local)
+            fill(store, reducer, own)
             store.client.start()
             assert store.client.state == NodeState.SYNCHRONIZED
             base = store.client.node.base_time
-            message: Message = ["sync", len(received)]
-            for place in received:
+            message: Message = ["sync", len(others)]
+            for place in others:
                 ms = START + place * SECOND - base
                 action = make_action(reducer, KEYS[place % 16], place)
                 message += [action, {"id": [ms, "20:a:b", 0], "time": ms}]
@@ -251,7 +255,7 @@ def just_started(function: str, **work: Any) -> Side:
 def main() -> None:
     """Do what the argument says, once."""
     function, work = json.loads(sys.argv[1])
-    side = {"late_insert": late_insert, "undo": undo}[function](**work)
+    side = {"late_insert": late_insert, "receive": receive, "undo": undo}[function](**work)
     print(json.dumps(asdict(side())))
 
 

@@ -44,8 +44,8 @@ def test_late_actions_come_before_those_that_they_belong_before(reducer: str) ->
 
 
 def test_a_sync_brings_what_the_client_has_not() -> None:
-    newer = stores.receive("keys", range(10), range(10, 30), 1000, 2)()
-    between = stores.receive("keys", range(0, 30, 2), range(1, 30, 2), 1000, 2)()
+    newer = stores.receive("keys", (0, 10), (10, 30), 1000, 2)()
+    between = stores.receive("keys", (0, 30, 2), (1, 30, 2), 1000, 2)()
     assert newer.outcome == between.outcome
     assert count(newer) == 30
 
@@ -87,7 +87,7 @@ def test_the_peer_ends_with_the_same() -> None:
             assert js.run("undo", **same).outcome == stores.undo(**same)().outcome
         parts = {"local": (0, 30, 2), "received": (1, 30, 2)}
         peer = js.run("receive", reducer="keys", history=1000, stores=2, **parts)
-        ours = stores.receive("keys", range(0, 30, 2), range(1, 30, 2), 1000, 2)()
+        ours = stores.receive("keys", (0, 30, 2), (1, 30, 2), 1000, 2)()
         assert peer.outcome == ours.outcome
     same = work("keys", 10, 30, 1)
     started = node.just_started("stores", "lateInsert", **same)()
