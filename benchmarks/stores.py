@@ -8,7 +8,7 @@ the thread, on both sides, so that what the machine does besides disturbs them l
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from time import thread_time
 from typing import Any
@@ -255,7 +255,9 @@ def just_started(function: str, **work: Any) -> Side:
 def main() -> None:
     """Do what the argument says, once."""
     function, work = json.loads(sys.argv[1])
-    side = {"late_insert": late_insert, "receive": receive, "undo": undo}[function](**work)
+    sides: dict[str, Callable[..., Side]]
+    sides = {"late_insert": late_insert, "receive": receive, "undo": undo}
+    side = sides[function](**work)
     print(json.dumps(asdict(side())))
 
 
