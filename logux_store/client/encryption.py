@@ -18,6 +18,7 @@ from typing import Any
 
 from logux_store.actions import Action, is_logux, to_json
 from logux_store.client.client import Client
+from logux_store.connections.websocket import MAX_SIZE_FROM_SERVER
 from logux_store.errors import LoguxError
 from logux_store.events import Unbind
 from logux_store.ids import Random
@@ -29,8 +30,8 @@ __all__ = ["DecryptionError", "decrypt", "encrypt", "encrypt_actions"]
 ENCRYPTED = "0"
 CLEAN = "0/clean"
 COMPRESS_FROM = 100
-MAX_SIZE = 64_000_000
-"""Bytes of an action after decompression at most."""
+MAX_SIZE = MAX_SIZE_FROM_SERVER
+"""Bytes of an action after decompression at most: what a message may have."""
 
 SPACES = " \t\n\r"
 

@@ -36,6 +36,7 @@ def log(
     user: bool = True,
     add: bool = True,
     clean: bool = True,
+    error: bool = True,
     ignore: Iterable[str] = (),
 ) -> Unbind:
     """Print what happens to a client, one line for each event, to standard error or `console`.
@@ -45,13 +46,15 @@ def log(
     """
     printer = _Printer(client, console, clean, frozenset(ignore))
     listeners = (
-        (state, "state", printer.state),
-        (role, "role", printer.role),
-        (user, "user", printer.user),
-        (add, "add", printer.added),
-        (clean, "clean", printer.cleaned),
+        (state, client.on, "state", printer.state),
+        (role, client.on, "role", printer.role),
+        (user, client.on, "user", printer.user),
+        (add, client.on, "add", printer.added),
+        (clean, client.on, "clean", printer.cleaned),
+        (error, client.node.on, "error", printer.error),
+        (error, client.node.on, "client_error", printer.error),
     )
-    return _all(*(client.on(event, listener) for wanted, event, listener in listeners if wanted))
+    return _all(*(on(event, listener) for wanted, on, event, listener in listeners if wanted))
 
 
 class _Printer:
@@ -131,6 +134,9 @@ class _Printer:
     def user(self, user_id: str) -> None:
         self.say("user is now", user_id, details={"node": self.client.node_id})
 
+    def error(self, error: Exception) -> None:
+        self.say("error", str(error), mark="red")
+
     def added(self, action: Action, meta: Meta) -> None:
         if meta.tab not in (None, self.client.tab_id):
             return
@@ -157,12 +163,12 @@ class _Printer:
         if sent is None:
             self.say("action", id, after=" was processed")
         elif sent["type"] in self.ignore:
-            self.cleaned_with_answer.discard(id)
+            pass
         elif sent["type"] == "logux/subscribe":
             self.say("subscribed to", sent["channel"])
         else:
             self.say("action", sent["type"], after=" was processed", action=sent)
-            self.say_cleaned_with_answer(id, sent)
+        self.say_cleaned_with_answer(id, sent)
 
     def undone(self, id: str, undo: Action) -> None:
         sent = self.sent.pop(id, None)
@@ -176,8 +182,7 @@ class _Printer:
         known = ("type", "id", "action", "reason")
         details = {key: value for key, value in undo.items() if key not in known}
         self.say(what, name, after=after, action=undone, details=details, mark="red")
-        if sent is not None:
-            self.say_cleaned_with_answer(id, sent)
+        self.say_cleaned_with_answer(id, sent)
 
     def other(self, action: Action, meta: Meta) -> None:
         text = "added"
@@ -194,17 +199,17 @@ class _Printer:
             self.told.discard(meta.id)
         elif meta.id in self.sent:
             self.cleaned_with_answer.add(meta.id)
-        elif not is_logux(action) and meta.tab in (None, self.client.tab_id):
+        elif meta.tab in (None, self.client.tab_id):
             self.say_cleaned(action)
 
-    def say_cleaned_with_answer(self, id: str, action: Action) -> None:
+    def say_cleaned_with_answer(self, id: str, action: Action | None) -> None:
         if id in self.cleaned_with_answer:
             self.cleaned_with_answer.discard(id)
-            if not is_logux(action):
+            if action is not None:
                 self.say_cleaned(action)
 
     def say_cleaned(self, action: Action) -> None:
-        if action["type"] not in self.ignore:
+        if action["type"] not in self.ignore and not is_logux(action):
             self.say("cleaned", action["type"], action=action)
 
 

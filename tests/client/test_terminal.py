@@ -13,7 +13,7 @@ from rich.console import Console
 
 from logux_store import LoguxError
 from logux_store.client.terminal import attention, confirm, log
-from logux_store.testing import ServerDouble, TestClient, run_virtual
+from logux_store.testing import ServerDouble, TestClient, TestServer, run_virtual
 from tests.client.crew import Crew, make, role, virtual
 
 
@@ -136,6 +136,28 @@ async def test_the_log_tells_of_the_role_and_of_what_this_tab_does(crew: Crew) -
         'Logux action set was processed  {"value":1}',
         "Logux added and cleaned private",
     ]
+
+
+def test_the_log_says_what_went_wrong() -> None:
+    async def test() -> None:
+        screen, server = Screen(), TestServer()
+        server.auth(lambda token: token == "right")
+        client = TestClient(server=server, token="wrong")
+        log(client, console=screen.console, state=False)
+        with pytest.raises(LoguxError):
+            await client.connect()
+        client.pair.left.connect()
+        await client.settle()
+        client.pair.right.send(["nonsense"])
+        await client.settle()
+        assert screen.take() == [
+            "Logux error The other node sent the error wrong-credentials "
+            "(The user id or the token was refused)",
+            "Logux error A message has an unknown name: nonsense",
+        ]
+        await server.destroy()
+
+    run_virtual(test())
 
 
 def test_no_action_can_break_the_line_or_steer_the_terminal() -> None:
