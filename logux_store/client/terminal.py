@@ -290,9 +290,9 @@ class Confirmation:
         guarded = signals or (signal.SIGINT,)
 
         def check(number: signal.Signals) -> None:
-            # While the loop waits, its own handler would not be called.
-            signal.signal(number, signal.default_int_handler)
             try:
+                # While the loop waits, its own handler would not be called.
+                signal.signal(number, signal.default_int_handler)
                 may_exit = self.may_exit()
             except KeyboardInterrupt:
                 may_exit = True
@@ -330,8 +330,12 @@ def ask_at_terminal(unsaved: int) -> bool:
     if not is_terminal(sys.stdin):
         print(f"{what} not saved.", file=sys.stderr)
         return True
-    print(f"{what} not saved. Quit nevertheless? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    try:
+        print(f"{what} not saved. Quit nevertheless? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise
 
 
 def is_terminal(stream: Any) -> bool:

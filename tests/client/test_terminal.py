@@ -374,7 +374,7 @@ def test_ctrl_c_at_a_terminal_asks_what_to_do(last: str) -> None:
         said = said.partition(text)[2]
 
     wait_for("ready")
-    for answer, what_follows in (("n\n", "answered"), (last, "stopped")):
+    for answer, what_follows in (("n\n", "answered"), (last, "\r\nstopped")):
         os.write(ours, b"\x03")
         wait_for("1 change is not saved. Quit nevertheless? [y/N] ")
         os.write(ours, answer.encode())
