@@ -45,10 +45,11 @@ class ServerForTests(Protocol):
 class TestClient(Client):
     """A real `Client` for tests.
 
-    `server` is the `TestServer` or the `ServerDouble` (a new one by default) that it connects to.
-    They share one clock, that goes on by a millisecond at each look, so that times in tests are
-    small numbers. `headers` are the Logux headers that it sends, `http_headers` and `cookie` what
-    its WebSocket's handshake would have. Further options are those of `Client`.
+    `server` is the `TestServer` or the `ServerDouble` (a new one by default) that it connects to,
+    afterwards its attribute `other`. They share one clock, that goes on by a millisecond at each
+    look, so that times in tests are small numbers. `headers` are the Logux headers that it sends,
+    `http_headers` and `cookie` what its WebSocket's handshake would have. Further options are those
+    of `Client`.
 
     It works without an event loop but for what waits for the server: the coroutines, and those run
     in real time as well as in `run_virtual`.
@@ -183,8 +184,14 @@ class TestClient(Client):
         the answer included.
 
         Raises what a callback of a `TestServer` raised at it, and `UndoError` when the action was
-        undone for another reason.
+        undone for another reason; RuntimeError when the client is not connected.
         """
+        if not self.connected:
+            raise RuntimeError(
+                f"{self.node_id} is not connected, so that nobody would process the action "
+                f"{action!r}: call `await client.connect()` before, or act offline with "
+                "`client.sync(action)`"
+            )
         with self.collect() as actions:
             outcome = self.sync(action, **meta)
             try:

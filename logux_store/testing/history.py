@@ -77,7 +77,14 @@ class History:
         )
 
     def __repr__(self) -> str:
-        return f"History({self.batches!r})"
+        return f"<History of {len(self.arrivals)} arrivals>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show the table where Hypothesis prints what makes a test fail."""
+        with printer.group(4, "", ""):
+            for line in str(self).splitlines():
+                printer.break_()
+                printer.text(line)
 
     def __str__(self) -> str:
         """A table for people: what arrived, batch after batch, and its place in the order."""

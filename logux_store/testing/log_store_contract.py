@@ -8,6 +8,8 @@ Needs pytest to run them and Hypothesis (the extra `testing`). Nothing here look
 keeps its entries, nor at whether it gives out the metas that it was given or others like them.
 """
 
+import logux_store.testing.extra  # noqa: F401  # isort: skip
+
 from collections.abc import Callable
 from typing import Any
 

@@ -4,6 +4,8 @@ Touches a store only through the methods of `LogStore`; compares entries by what
 a store may give out copies.
 """
 
+import logux_store.testing.extra  # noqa: F401  # isort: skip
+
 from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st

@@ -14,6 +14,8 @@ steps that lead to it.
 Needs Hypothesis (the extra `testing`).
 """
 
+import logux_store.testing.extra  # noqa: F401  # isort: skip
+
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

@@ -9,7 +9,8 @@
 | `logux_double` | a `ServerDouble`, for tests of clients |
 | `logux_client` | makes a `TestClient` of a user, for the double: `logux_client("10")` |
 
-Whatever is connected is disconnected at the end of the test.
+Whatever is connected is disconnected at the end of the test, and a callback of `logux_server` that
+has raised without the test being told fails it.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ def logux_server(logux_time: TestTime) -> Iterator[TestServer]:
     yield server
     for client in server.test_clients:
         client.node.destroy()
+    server.check_errors()
 
 
 @pytest.fixture

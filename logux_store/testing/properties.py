@@ -18,14 +18,17 @@ A check raises AssertionError with the smallest history that shows what is wrong
 mapping, as for a store; `settings` are Hypothesis settings. Needs Hypothesis (the extra `testing`).
 """
 
+import logux_store.testing.extra  # noqa: F401  # isort: skip
+
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, TypeAlias
 
-from hypothesis import given, note
+from hypothesis import Phase, given
 from hypothesis import settings as Settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
 from logux_store.actions import Action, to_json
@@ -33,6 +36,7 @@ from logux_store.store.reducers import Reducer, as_reducer
 from logux_store.store.snapshots import check_plain
 from logux_store.testing.history import Arrival, History
 from logux_store.testing.strategies import foreign_actions, histories
+from logux_store.testing.texts import compare
 from logux_store.timeline import INIT
 
 __all__ = [
@@ -49,6 +53,10 @@ AnyReducer: TypeAlias = Reducer | Mapping[str, Any]
 Actions: TypeAlias = SearchStrategy[Action]
 
 
+class BrokenError(Exception):
+    """Says what a reducer does wrong."""
+
+
 def check_reducer(
     reducer: AnyReducer,
     actions: Actions,
@@ -58,8 +66,9 @@ def check_reducer(
     settings: Settings | None = None,
 ) -> None:
     """All checks; `encode` and `decode` are those of `check_serialisable`."""
-    check_pure(reducer, actions, settings=settings)
+    __tracebackhide__ = True
     check_total(reducer, actions, settings=settings)
+    check_pure(reducer, actions, settings=settings)
     check_serialisable(reducer, actions, encode=encode, decode=decode, settings=settings)
     check_slice_honest(reducer, actions, settings=settings)
     check_convergent(reducer, actions, settings=settings)
@@ -68,19 +77,25 @@ def check_reducer(
 
 def check_pure(reducer: AnyReducer, actions: Actions, *, settings: Settings | None = None) -> None:
     """A reducer leaves the state and the action as they are, and gives the same for the same."""
+    __tracebackhide__ = True
     reduce = as_reducer(reducer)
 
     def check(some: list[Action]) -> None:
-        state = reduce(None, INIT)
+        state = step(reduce, None, INIT)
         for action in some:
             before, given_action = deepcopy(state), deepcopy(action)
-            after = reduce(state, action)
-            expected = deepcopy(after)
-            say(state=before, action=given_action, after=after)
-            assert state == before, f"the reducer changes the state at {given_action!r}"
-            assert action == given_action, f"the reducer changes the action {given_action!r}"
-            again = reduce(before, given_action)
-            assert again == expected, f"the reducer gives another state at {given_action!r}"
+            after = step(reduce, state, action)
+            if action != given_action:
+                text = f"the reducer changes the action {given_action!r}"
+                raise BrokenError(compare(text, before=given_action, afterwards=action))
+            if state != before:
+                text = f"the reducer changes the state in place at {given_action!r}"
+                raise BrokenError(compare(text, before=before, afterwards=state))
+            first = deepcopy(after)
+            again = step(reduce, before, given_action)
+            if again != first:
+                text = f"the reducer gives another state when it is asked again at {given_action!r}"
+                raise BrokenError(compare(text, first=first, again=again))
             state = after
 
     run(check, st.lists(actions, max_size=8), settings)
@@ -88,19 +103,13 @@ def check_pure(reducer: AnyReducer, actions: Actions, *, settings: Settings | No
 
 def check_total(reducer: AnyReducer, actions: Actions, *, settings: Settings | None = None) -> None:
     """A reducer raises at no action, whatever came before."""
+    __tracebackhide__ = True
     reduce = as_reducer(reducer)
 
     def check(some: list[Action]) -> None:
-        state = reduce(None, INIT)
+        state = step(reduce, None, INIT)
         for action in some:
-            try:
-                state = reduce(state, action)
-            except Exception as error:
-                say(state=state, action=action)
-                raise AssertionError(
-                    f"the reducer raises {type(error).__name__} at {action!r} in the state "
-                    f"{state!r}"
-                ) from error
+            state = step(reduce, state, action)
 
     run(check, st.lists(actions | foreign_actions(), max_size=8), settings)
 
@@ -116,21 +125,23 @@ def check_serialisable(
     """The state comes back from JSON as it is; `encode` and `decode` make JSON of a state and a
     state of JSON, as for `create_store_creator`.
     """
+    __tracebackhide__ = True
     reduce = as_reducer(reducer)
 
     def check(some: list[Action]) -> None:
-        state = reduce(None, INIT)
+        state = step(reduce, None, INIT)
         for action in some:
-            state = reduce(state, action)
-        say(state=state)
+            state = step(reduce, state, action)
         encoded = state if encode is None else encode(state)
         try:
             check_plain(encoded)
         except TypeError as error:
-            raise AssertionError(str(error)) from error
+            raise BrokenError(f"{error}; it is {encoded!r} after the actions {some}") from None
         decoded = json.loads(to_json(encoded))
         back = decoded if decode is None else decode(decoded)
-        assert back == state, f"the state {state!r} comes back from JSON as {back!r}"
+        if back != state:
+            text = f"the state does not come back from JSON as it was after the actions {some}"
+            raise BrokenError(compare(text, before=state, back=back))
 
     run(check, st.lists(actions, max_size=8), settings)
 
@@ -139,15 +150,15 @@ def check_convergent(
     reducer: AnyReducer, actions: Actions, *, settings: Settings | None = None
 ) -> None:
     """Replicas that got the same actions, in whatever order, show the same state."""
+    __tracebackhide__ = True
     reduce = as_reducer(reducer)
 
     def check(history: History) -> None:
-        expected, state = history.fold(reduce), history.play(reduce).state
-        note(str(history))
-        assert state == expected, (
-            f"the state after these arrivals is {state!r}, but that of the order of time is "
-            f"{expected!r}:\n{history}"
-        )
+        expected, state = play(history, history, reduce)
+        if state != expected:
+            text = "after these arrivals the state is not that of the order of time"
+            states = compare(text, in_the_order_of_time=expected, as_they_arrive=state)
+            raise BrokenError(f"{states}\n\n{history}")
 
     run(check, histories(actions, undos=False), settings)
 
@@ -156,24 +167,23 @@ def check_undo_exact(
     reducer: AnyReducer, actions: Actions, *, settings: Settings | None = None
 ) -> None:
     """Undoing actions gives the state that there were without them."""
+    __tracebackhide__ = True
     reduce = as_reducer(reducer)
 
     def check(drawn: tuple[History, int]) -> None:
         history, number = drawn
+        without, undone = history, history
         entries = history.entries()
         if entries:
             _, meta = entries[number % len(entries)]
             undo: Action = {"type": "logux/undo", "id": meta.id, "reason": "error"}
+            without = history.without(meta.id)
             undone = History([*history.batches, [Arrival(undo, meta, meta.id)]])
-            expected = history.without(meta.id).fold(reduce)
-        else:
-            undone, expected = history, history.fold(reduce)
-        state = undone.play(reduce).state
-        note(str(undone))
-        assert state == expected, (
-            f"the state is {state!r}, but without the undone actions it would be {expected!r}:\n"
-            f"{undone}"
-        )
+        expected, state = play(without, undone, reduce)
+        if state != expected:
+            text = "undoing an action does not give the state without it"
+            states = compare(text, without_it=expected, undone=state)
+            raise BrokenError(f"{states}\n\n{undone}")
 
     run(check, st.tuples(histories(actions), st.integers(0, 100)), settings)
 
@@ -182,19 +192,20 @@ def check_slice_honest(
     reducer: AnyReducer, actions: Actions, *, settings: Settings | None = None
 ) -> None:
     """A slice, or any part with `action_types`, is changed by no other type."""
+    __tracebackhide__ = True
     parts = [*honest_parts(as_reducer(reducer), "the reducer")]
 
     def check(some: list[Action]) -> None:
         for name, part, types in parts:
-            state = part(None, INIT)
+            state = step(part, None, INIT)
             for action in some:
-                after = part(state, action)
-                if action["type"] not in types:
-                    say(part=name, state=state, action=action, after=after)
-                    assert after == state, (
-                        f"{name} is changed by {action['type']!r}, which is not among its "
+                after = step(part, state, action)
+                if action["type"] not in types and after != state:
+                    text = (
+                        f"{name} is changed by {action!r}, whose type is not among its "
                         f"action_types {sorted(types)}"
                     )
+                    raise BrokenError(compare(text, before=state, afterwards=after))
                 state = after
 
     run(check, st.lists(actions | foreign_actions(), max_size=8), settings)
@@ -211,17 +222,41 @@ def honest_parts(reducer: Any, name: str) -> Iterator[tuple[str, Reducer, frozen
         yield name, reducer, frozenset(types)
 
 
+def step(reduce: Reducer, state: Any, action: Action) -> Any:
+    """One call of a reducer, which must not raise."""
+    try:
+        return reduce(state, action)
+    except Exception as error:
+        raise BrokenError(
+            f"the reducer raises {error!r} at {action!r} in the state {state!r}"
+        ) from error
+
+
+def play(folded: History, played: History, reduce: Reducer) -> tuple[Any, Any]:
+    """The plain fold of one history, and the state after the arrivals of another one."""
+    try:
+        return folded.fold(reduce), played.play(reduce).state
+    except Exception as error:
+        raise BrokenError(f"the reducer raises {error!r} in this history\n\n{played}") from error
+
+
 def run(
     check: Callable[[Any], None], inputs: SearchStrategy[Any], settings: Settings | None
 ) -> None:
-    """Check many inputs."""
-    test = given(inputs)(check)
-    if settings is not None:
-        test = settings(test)
-    test()
-
-
-def say(**values: Any) -> None:
-    """Tell of the values with which it fails."""
-    for name, value in values.items():
-        note(f"{name}: {value!r}")
+    """Check many inputs. The error says all that there is to know, so that of what Hypothesis
+    would say nothing is needed.
+    """
+    __tracebackhide__ = True
+    base = Settings() if settings is None else settings
+    phases = [phase for phase in base.phases if phase is not Phase.explain]
+    test = Settings(base, phases=phases, report_multiple_bugs=False)(given(inputs)(check))
+    try:
+        test()
+    except BrokenError as broken:
+        raise AssertionError(str(broken)) from broken.__cause__
+    except Flaky as flaky:
+        first = flaky.exceptions[0] if isinstance(flaky, BaseExceptionGroup) else flaky
+        raise AssertionError(
+            "the reducer gives different states for the same actions, now and then; check_pure "
+            f"may say where. Once it was so: {first}"
+        ) from None

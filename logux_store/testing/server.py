@@ -35,7 +35,7 @@ class TestServer(BaseServer):
     Define types and channels on it, or let the application do that, then `await
     server.connect("10")` for a client. Options are those of `BaseServer`. Its clock is the
     `TestTime` `time`; it writes no logs. `errors` are what callbacks have raised, with action and
-    meta.
+    meta; the fixture `logux_server` fails the test for those that it has not heard of.
     """
 
     __test__ = False
@@ -54,6 +54,8 @@ class TestServer(BaseServer):
         super().__init__(**{**defaults, **options})
         self.logger = logging.Logger("logux_store.testing", logging.CRITICAL + 1)
         self.errors: list[tuple[Exception, Action | None, Meta | None]] = []
+        # What a client has raised to the test.
+        self._told: list[Exception] = []
         self.test_clients: dict[TestClient, ServerClient] = {}
         self.on("error", lambda *error: self.errors.append(error))
         self.auth(lambda: True)
@@ -79,8 +81,23 @@ class TestServer(BaseServer):
         return self.subscriptions.has(channel, node_id)
 
     def error_of(self, id: str, /) -> Exception | None:
-        """What a callback raised at the action with this id."""
-        return next((e for e, _, meta in self.errors if meta is not None and meta.id == id), None)
+        """What a callback raised at the action with this id, to tell the test."""
+        found = [error for error, _, meta in self.errors if meta is not None and meta.id == id]
+        self._told += found
+        return found[0] if found else None
+
+    def check_errors(self) -> None:
+        """Raise what callbacks have raised and nobody was told of: neither by `process` or
+        `subscribe` of a client, nor by an `expect_…`. `errors.clear()` means that it is all right.
+        """
+        told = {id(error) for error in self._told}
+        untold = [error for error, _, _ in self.errors if id(error) not in told]
+        if untold:
+            raise ExceptionGroup(
+                "callbacks of the server have raised; if that is meant, expect it, or call "
+                "server.errors.clear() at the end",
+                untold,
+            )
 
     async def settle(self) -> None:
         """Wait until nothing is processed and nothing is on its way to any client."""

@@ -11,6 +11,8 @@
 Needs Hypothesis (the extra `testing`).
 """
 
+import logux_store.testing.extra  # noqa: F401  # isort: skip
+
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeAlias

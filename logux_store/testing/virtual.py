@@ -6,26 +6,31 @@ timer. When nothing is ready its time jumps to the next timer.
 """
 
 import asyncio
+import linecache
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["VirtualClock", "VirtualLoop", "run_virtual"]
+__all__ = ["VirtualClock", "VirtualLoop", "run_virtual", "virtual_time"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Jumping(selectors.SelectSelector):
-    """Lets time pass instead of waiting."""
+    """Lets time pass instead of waiting; `waiting` tells who waits where."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Callable[[], str]) -> None:
         super().__init__()
         self.time = 0.0
+        self.waiting = waiting
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError(
-                "nothing can ever happen: every coroutine waits, and no timer is running"
+                "nothing can ever happen: every coroutine waits, and no timer is running\n"
+                + self.waiting()
             )
         self.time += timeout
         return []
@@ -35,7 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time; `time()` begins at 0 seconds."""
 
     def __init__(self) -> None:
-        self._jumping = Jumping()
+        self._jumping = Jumping(self._waiting)
         self.ended_by: BaseException | None = None
         super().__init__(self._jumping)
 
@@ -52,6 +57,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.stop()
         else:
             super().call_exception_handler(context)
+
+    def _waiting(self) -> str:
+        """The lines at which the coroutines wait, those of the test among them."""
+        frames = [frame for task in asyncio.all_tasks(self) for frame in task.get_stack()]
+        places = [(f.f_code.co_filename, f.f_lineno, f.f_code.co_name) for f in frames]
+        return "\n".join(
+            f"  {file}:{line}, in {name}: {linecache.getline(file, line).strip()}"
+            for file, line, name in sorted(places)
+        )
 
 
 class VirtualClock:
@@ -86,3 +100,20 @@ def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
             if isinstance(loop, VirtualLoop) and loop.ended_by is not None:
                 raise loop.ended_by from None
             raise
+
+
+def virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Decorate a coroutine function, such as a test, to run in virtual time:
+
+        @virtual_time
+        async def test_a_day_passes(logux_server):
+            await asyncio.sleep(86400)
+
+    What it gives is a plain function, with the same arguments; see `run_virtual`.
+    """
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run_virtual(test(*args, **kwargs))
+
+    return run

@@ -1,7 +1,5 @@
 """The contract has to find what is wrong with a store, and to leave a right one alone."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -190,25 +188,3 @@ def test_every_store_is_discarded(name: str) -> None:
 def test_a_contract_without_a_store_says_what_it_needs() -> None:
     with pytest.raises(NotImplementedError, match="make_store"):
         LogStoreContract().make_store()
-
-
-def test_only_what_needs_hypothesis_needs_it() -> None:
-    program = """
-import sys
-sys.modules["hypothesis"] = sys.modules["pytest"] = None
-from logux_store.testing import TestTime
-TestTime().next_log().add({"type": "a"})
-try:
-    from logux_store.testing import LogStoreContract
-except ImportError as error:
-    print(error)
-try:
-    from logux_store.testing import Nothing
-except ImportError as error:
-    print(error)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert "hypothesis" in run.stdout.splitlines()[0]
-    assert "Nothing" in run.stdout.splitlines()[1]

@@ -54,7 +54,7 @@ def test_nothing_else():
 """
 
 
-def run(folder: Path, code: str, *options: str) -> str:
+def run(folder: Path, code: str, *options: str, passes: bool = True) -> str:
     (folder / "test_application.py").write_text(code)
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", *options],
@@ -63,7 +63,7 @@ def run(folder: Path, code: str, *options: str) -> str:
         text=True,
         check=False,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert (result.returncode == 0) is passes, result.stdout + result.stderr
     return result.stdout
 
 
@@ -76,13 +76,44 @@ def test_nothing_of_the_kit_is_collected_by_accident(tmp_path: Path, mode: str) 
     assert "1 passed" in run(tmp_path, IMPORTED, f"--import-mode={mode}")
 
 
-def test_the_kit_works_without_pytest_and_hypothesis(tmp_path: Path) -> None:
-    code = """
-import sys
-sys.modules["pytest"] = sys.modules["hypothesis"] = None
-import logux_store.testing
-from logux_store.testing import *
-from logux_store.testing.simulation import run_scenario
-assert TestClient("10").user_id == "10"
+def test_a_callback_that_raises_unheard_fails_the_test(tmp_path: Path) -> None:
+    unheard = """
+import pytest
+from logux_store.testing import virtual_time
+
+
+@pytest.fixture
+def server(logux_server):
+    def finish(ctx, action, meta):
+        raise KeyError("finish")
+
+    logux_server.type("do", access=lambda ctx, action, meta: True, finally_=finish)
+    return logux_server
+
+
+@virtual_time
+async def test_unheard(server):
+    await (await server.connect()).process({"type": "do"})
+
+
+@virtual_time
+async def test_all_right(server):
+    await (await server.connect()).process({"type": "do"})
+    server.errors.clear()
+
+
+@virtual_time
+async def test_expected(logux_server):
+    def fail(ctx, action, meta):
+        raise KeyError("process")
+
+    logux_server.type("do", access=lambda ctx, action, meta: True, process=fail)
+    client = await logux_server.connect()
+    with logux_server.expect_error():
+        await client.process({"type": "do"})
 """
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    text = run(tmp_path, unheard, passes=False)
+    assert "3 passed, 1 error" in text
+    assert "KeyError: 'finish'" in text
+    assert "server.errors.clear()" in text
+    assert "process" not in text.split("short test summary")[1]

@@ -138,7 +138,7 @@ def test_a_state_that_is_no_json_passes_with_its_encoding() -> None:
     check_reducer(persistent, ACTIONS, encode=thaw, decode=pmap, settings=FEW)
     with pytest.raises(AssertionError, match="PMap"):
         check_serialisable(persistent, ACTIONS, settings=FEW)
-    with pytest.raises(AssertionError, match="comes back"):
+    with pytest.raises(AssertionError, match="does not come back"):
         check_serialisable(
             persistent, ACTIONS, encode=thaw, decode=lambda _: MappingProxyType({}), settings=FEW
         )
@@ -147,18 +147,26 @@ def test_a_state_that_is_no_json_passes_with_its_encoding() -> None:
 @pytest.mark.parametrize(
     ("check", "make", "text"),
     [
-        (check_pure, lambda: changes_its_state, "changes the state at {'type': 'add', 'id': 'a'"),
+        (
+            check_pure,
+            lambda: changes_its_state,
+            "changes the state in place at {'type': 'add'",
+        ),
         (check_pure, lambda: changes_its_action, "changes the action {'type': 'add', 'id': 'a'"),
-        (check_pure, lambda: rolls_dice, "gives another state at {'type': 'add'"),
-        (check_total, lambda: wants_the_id_to_be_there, "raises KeyError at {'type': 'rename'"),
-        (check_total, lambda: wants_an_id, "raises KeyError at {'type': 'clear'}"),
+        (check_pure, lambda: rolls_dice, "another state when it is asked again at {'type': 'add'"),
+        (
+            check_total,
+            lambda: wants_the_id_to_be_there,
+            "KeyError('a') at {'type': 'rename'",
+        ),
+        (check_total, lambda: wants_an_id, "raises KeyError('id') at {'type': 'clear'}"),
         (check_serialisable, lambda: keeps_tuples, "the state is a builtins.tuple"),
         (check_serialisable, lambda: keeps_numbers_as_keys, "the key 0, which is no string"),
-        (check_convergent, CountsCalls, "that of the order of time is"),
-        (check_undo_exact, CountsCalls, "without the undone actions it would be"),
-        (check_convergent, HidesTypes, "that of the order of time is"),
-        (check_undo_exact, Remembers, "without the undone actions it would be"),
-        (check_slice_honest, HidesTypes, ", which is not among its action_types ['add']"),
+        (check_convergent, CountsCalls, "the state is not that of the order of time:"),
+        (check_undo_exact, CountsCalls, "does not give the state without it:"),
+        (check_convergent, HidesTypes, "the state is not that of the order of time:"),
+        (check_undo_exact, Remembers, "does not give the state without it:"),
+        (check_slice_honest, HidesTypes, ", whose type is not among its action_types ['add']"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -168,6 +176,50 @@ def test_a_property_finds_who_lacks_it(
     with pytest.raises(AssertionError) as caught:
         check({"part": make()} if check is check_slice_honest else make(), ACTIONS, settings=FEW)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("check", [check_convergent, check_undo_exact])
+def test_a_reducer_that_raises_in_a_history_is_shown_with_it(check: Callable[..., None]) -> None:
+    with pytest.raises(AssertionError, match="raises KeyError") as caught:
+        check(wants_the_id_to_be_there, ACTIONS, settings=FEW)
+    assert "arrival  order  node  time  action" in str(caught.value)
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
+    class RaisesOnce:
+        def __init__(self) -> None:
+            self.raised = False
+
+        def __call__(self, state: Any, action: Action) -> Any:
+            if action["type"] == "clear" and not self.raised:
+                self.raised = True
+                raise KeyError
+            return 0
+
+    with pytest.raises(AssertionError, match="different states for the same actions") as caught:
+        check_total(RaisesOnce(), ACTIONS, settings=FEW)
+    assert "KeyError() at {'type': 'clear'}" in str(caught.value)
+
+
+def test_large_states_are_shown_by_what_differs() -> None:
+    numbers = {f"number {n}": n for n in range(50)}
+
+    def large(state: Any, action: Action) -> Any:
+        return {"numbers": numbers, "cleared": action["type"] == "clear"}
+
+    def grows(state: Any, action: Action) -> Any:
+        state = state or {**numbers}
+        if action["type"] == "clear":
+            state["cleared"] = 1
+        return state
+
+    check_reducer(large, ACTIONS, settings=FEW)
+    with pytest.raises(AssertionError) as caught:
+        check_pure(grows, ACTIONS, settings=FEW)
+    lines = str(caught.value).splitlines()
+    assert "  +{'cleared': 1," in lines
+    assert len(lines) < 15
 
 
 def test_a_failure_shows_a_minimal_history() -> None:

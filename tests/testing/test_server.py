@@ -8,7 +8,7 @@ import pytest
 
 from logux_store import LoguxError, UndoError
 from logux_store.server import Context
-from logux_store.testing import TestServer, TestTime, run_virtual
+from logux_store.testing import TestClient, TestServer, TestTime, run_virtual
 
 Action = dict[str, Any]
 
@@ -130,6 +130,40 @@ def test_who_may_connect_is_asked_with_token_headers_and_cookie() -> None:
         server.auth(too_many)
         with pytest.raises(LoguxError, match="Too many"), server.expect_wrong_credentials():
             await server.connect("ann")
+
+    run_virtual(test())
+
+
+def test_what_nobody_would_process_is_not_waited_for() -> None:
+    async def test() -> None:
+        server = make_server()
+        ann = TestClient("ann", server=server)
+        with pytest.raises(RuntimeError, match="is not connected"):
+            await ann.process({"type": "rename", "id": "ann", "name": "Ann"})
+        outcome = ann.sync({"type": "rename", "id": "ann", "name": "Ann"})
+        await ann.connect()
+        await outcome
+        assert ann.other is server
+
+    run_virtual(test())
+
+
+def test_errors_that_nobody_was_told_of_are_raised() -> None:
+    async def test() -> None:
+        server = make_server()
+        ann = await server.connect("ann")
+        server.check_errors()
+        empty = {"type": "rename", "id": "ann", "name": ""}
+        with server.expect_error():
+            await ann.process(empty)
+        server.check_errors()
+        with pytest.raises(UndoError):
+            await ann.sync(empty)
+        with pytest.raises(ExceptionGroup, match="have raised") as caught:
+            server.check_errors()
+        assert [str(error) for error in caught.value.exceptions] == ["a name is not empty"]
+        server.errors.clear()
+        server.check_errors()
 
     run_virtual(test())
 

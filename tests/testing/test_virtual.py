@@ -1,9 +1,10 @@
 import asyncio
+import inspect
 import time
 
 import pytest
 
-from logux_store.testing import VirtualClock, run_virtual
+from logux_store.testing import VirtualClock, run_virtual, virtual_time
 
 
 def test_hours_pass_at_once_and_to_the_moment() -> None:
@@ -45,8 +46,22 @@ def test_a_wait_that_can_never_end_is_an_error() -> None:
     async def test() -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(RuntimeError, match="nothing can ever happen"):
+    with pytest.raises(RuntimeError, match="nothing can ever happen") as caught:
         run_virtual(test())
+    # The line at which it waits is told.
+    assert f"{__file__}:" in str(caught.value)
+    assert "in test: await asyncio.Event().wait()" in str(caught.value)
+
+
+def test_a_decorated_test_is_a_plain_function_of_the_same_arguments() -> None:
+    @virtual_time
+    async def test(seconds: float, *, name: str = "x") -> str:
+        await asyncio.sleep(seconds)
+        return f"{name} {asyncio.get_running_loop().time():.0f}"
+
+    assert test(86400, name="a day:") == "a day: 86400"
+    assert not inspect.iscoroutinefunction(test)
+    assert [*inspect.signature(test).parameters] == ["seconds", "name"]
 
 
 def test_what_the_coroutine_raises_reaches_the_caller_and_the_rest_is_cancelled() -> None:
