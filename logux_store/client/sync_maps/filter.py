@@ -153,16 +153,14 @@ class SyncMapFilter:
 
     def take(self, action: Action, meta: Meta) -> None:
         """An action about some object was added, and that object knows it if it is open."""
-        names, id = self._maps.names, action["id"]
-        if action["type"] not in names.writing or id in self._watched or self.error is not None:
+        maps, id = self._maps, action["id"]
+        if action["type"] not in maps.names.writing or id in self._watched or self.error:
             return
-        fields = names.fields(action)
-        if action["type"] in names.creating:
-            may_match = matches(fields, self.fields)
-        else:
-            here = {name: value for name, value in self.fields.items() if name in fields}
-            may_match = (bool(here) or not self.fields) and matches(fields, here)
-        if may_match:
+        fields = maps.names.fields(action)
+        here = {name: value for name, value in self.fields.items() if name in fields}
+        may_match = bool(here or not self.fields) and matches(fields, here)
+        # Of an object that is known, the action may be an old one, whose other fields are not true.
+        if may_match or maps.is_known(id):
             self._watch(id, [(action, meta)])
             if id in self._watched and not (
                 self._maps.is_asking(self) or self._maps.is_brought(id)

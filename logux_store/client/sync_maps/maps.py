@@ -159,12 +159,15 @@ class SyncMaps:
         map.users += 1
         return map
 
+    def is_known(self, id: str) -> bool:
+        """Whether more of an object may be here than an action that is just added."""
+        return id in self._open or self.offline
+
     def held(self, index: str) -> Iterator[Entry]:
         """What the log keeps for the objects, or until it is confirmed."""
         for action, meta in self.client.log.entries(index=index):
-            if self.names.is_whole(action) and (
-                SYNCING in meta.reasons or self.names.channel(action["id"]) in meta.reasons
-            ):
+            kept = meta.id in self._pending or self.names.channel(action["id"]) in meta.reasons
+            if kept and self.names.is_whole(action):
                 yield action, meta
 
     def forget(self, map: SyncMap) -> None:
@@ -194,9 +197,9 @@ class SyncMaps:
         """The server has said in an answer, which has this meta, that an object is not there."""
         self._take({"type": self.names.type("deleted"), "id": id}, meta)
 
-    def is_pending(self, action: Action, meta: Meta) -> bool:
+    def is_pending(self, id: str) -> bool:
         """Whether the server may still undo an action."""
-        return action["type"] in self.names.wishes and SYNCING in meta.reasons
+        return id in self._pending
 
     def is_brought(self, id: str) -> bool:
         """Whether the server sends what comes of an object, because it was in a list."""
@@ -292,8 +295,7 @@ class SyncMaps:
     def _read(self) -> None:
         """Read from the log what an earlier run, or another tab, has left."""
         for action, meta in [*self.client.log.store.entries_with_reason(SYNCING)]:
-            if self.names.is_whole(action):
-                self._pending[meta.id] = (action, meta)
+            self._note(action, meta)
         for map in self.opened():
             map.start(self.held(self.names.channel(map.id)))
         for filter in self._filters:
@@ -304,23 +306,28 @@ class SyncMaps:
             return
         channel = self.names.channel(action["id"])
         meta.indexes = [*(meta.indexes or ()), self.names.plural, channel]
-        if self.offline and action["type"] in self.names.writing:
+        if self.offline:
             meta.reasons.append(channel)
 
     def _added(self, action: Action, meta: Meta) -> None:
         if self.names.is_whole(action):
-            if self.is_pending(action, meta):
-                self._pending[meta.id] = (action, meta)
+            self._note(action, meta)
             self._take(action, meta)
+
+    def _note(self, action: Action, meta: Meta) -> None:
+        """Remember an action that the server may undo."""
+        is_wish = action["type"] in self.names.wishes and self.names.is_whole(action)
+        if is_wish and SYNCING in meta.reasons:
+            self._pending[meta.id] = (action, meta)
 
     def _take(self, action: Action, meta: Meta) -> None:
         map = self._open.get(action["id"])
         if map is not None:
-            map.take([(action, meta)])
+            map.take(action, meta)
         for filter in [*self._filters]:
             filter.take(action, meta)
         if meta.id not in self._pending:
-            self._tidy(action, meta)
+            self._tidy(action["id"], (action, meta))
 
     def _processed(self, action: Action, meta: Meta) -> None:
         id = action.get("id")
@@ -332,7 +339,7 @@ class SyncMaps:
             map = self._open.get(entry[0]["id"])
             if map is not None:
                 map.settle(id)
-            self._tidy(*entry)
+            self._tidy(entry[0]["id"])
 
     def _undone(self, action: Action, meta: Meta) -> None:
         id = action.get("id")
@@ -349,16 +356,37 @@ class SyncMaps:
             map = self._open.get(undone["id"])
             if map is not None:
                 map.drop(id)
+            self._tidy(undone["id"])
 
-    def _tidy(self, action: Action, meta: Meta) -> None:
-        """Keep in the log only what is needed, in offline mode, now that an action is confirmed,
-        whether it is in the log or not.
+    def _tidy(self, id: str, *others: Entry) -> None:
+        """Keep in the log only what is needed of an object, in offline mode. `others` are actions
+        that the log does not have.
         """
-        if self.offline:
-            entries = {entry[1].id: entry for entry in self.held(self.names.channel(action["id"]))}
-            entries[meta.id] = (action, meta)
-            ordered = sorted_entries(entries.values())
-            self._let_go(action["id"], *outdated(self.names, ordered, self._pending.__contains__))
+        if not self.offline:
+            return
+        entries = {meta.id: (action, meta) for action, meta in self.held(self.names.channel(id))}
+        entries.update((entry[1].id, entry) for entry in others)
+        ordered = sorted_entries(entries.values())
+        map = self._open.get(id)
+        if map is None:
+            over = {*outdated(self.names, ordered, self.is_pending)}
+        else:
+            # It knows of deletions, which the log does not keep.
+            over = {meta.id for _, meta in ordered if not map.needs(meta.id)}
+        left = [entry for entry in ordered if entry[1].id not in over]
+        if left and not self._depends_on_first(left):
+            over.add(left[0][1].id)
+        self._let_go(id, *over)
+
+    def _depends_on_first(self, ordered: list[Entry]) -> bool:
+        """False for a confirmed deletion, if none of the rest needs it."""
+        (first, meta), *rest = ordered
+        if first["type"] not in self.names.deleting or self.is_pending(meta.id):
+            return True
+        if not rest:
+            return False
+        next_one, meta = rest[0]
+        return next_one["type"] not in self.names.creating or self.is_pending(meta.id)
 
     def _let_go(self, id: str, *action_ids: str) -> None:
         """The log need not keep actions for the object `id`."""

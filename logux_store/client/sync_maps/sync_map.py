@@ -166,18 +166,21 @@ class SyncMap:
         self.loading.decide(error)
         self._changed(always=True)
 
-    def take(self, entries: Iterable[Entry]) -> None:
-        """Actions about this object came."""
-        entries, remote = [*entries], self._maps.remote
-        if self.error is None or (remote and not any(map(self._creates, entries))):
-            self._put(entries)
-            return
-        # What was refused before is there now.
-        self.error = None
-        self.loading = Outcome(self.id)
-        self.loading.decide(self._maps.answer())
-        self._put(entries)
-        self.subscribe()
+    def take(self, action: Action, meta: Meta) -> None:
+        """An action about this object came."""
+        entry = (action, meta)
+        was_refused = False
+        if self._creates(entry) or not self._maps.remote:
+            # There is nothing to wait for, and what was refused before is there now.
+            was_refused = self.error is not None
+            if was_refused:
+                self.error, self.loading = None, Outcome(self.id)
+            self._put([entry])
+            self._load_end()
+        else:
+            self._put([entry])
+        if was_refused:
+            self.subscribe()
 
     def _creates(self, entry: Entry) -> bool:
         return entry[0]["type"] in self._maps.names.creating
@@ -201,6 +204,10 @@ class SyncMap:
                 # What it has overwritten is not here any more.
                 self._maps.load_again(self)
 
+    def needs(self, id: str) -> bool:
+        """Whether an action makes, or may make, a difference."""
+        return id in self._entries
+
     def moved(self, entry: Entry) -> None:
         """An action has another time."""
         if entry[1].id in self._entries:
@@ -223,7 +230,7 @@ class SyncMap:
         saving = len(self._pending)
         for entry in entries:
             self._entries[entry[1].id] = entry
-            if self._maps.is_pending(*entry):
+            if self._maps.is_pending(entry[1].id):
                 self._pending.add(entry[1].id)
         self._changed(always=len(self._pending) > saving)
 
