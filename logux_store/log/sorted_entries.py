@@ -67,7 +67,7 @@ class SortedEntries(Generic[K]):
             keys.pop()
             self._entries.pop()
             self._version += 1
-            if len(keys) == self._head:
+            if self._head and len(keys) == self._head:
                 self.clear()
             return
         place = bisect_left(keys, key, self._head)

@@ -98,7 +98,7 @@ class Answers:
             log.change_meta(meta.id, status=status)
         meta.status = status
         try:
-            if parse_id(meta.id).user_id != "server":
+            if job.sender.user_id != "server":
                 log.store.remember(meta.id)
                 if job.undone:
                     # The later one is forgotten last, so that it is not taken for processed.

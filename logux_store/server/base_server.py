@@ -363,7 +363,8 @@ class BaseServer(Definitions):
                 result.set_exception(error)
                 # The error event has told of it, even if nobody awaits the future.
                 result.exception()
-        self.emit("processed", action, meta, seconds)
+        if self._events.has("processed"):
+            self.emit("processed", action, meta, seconds)
 
     def report(self, name: str, **details: Any) -> None:
         """Tell what happens: to the listeners of `report`, and to the logger."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
-from logux_store.ids import parse_id
+from logux_store.ids import ParsedId, parse_id
 from logux_store.meta import Meta
 
 if TYPE_CHECKING:
@@ -38,9 +38,13 @@ class Context:
         "user_id",
     )
 
-    def __init__(self, server: "BaseServer", id: str, subprotocol: int | None = None) -> None:
+    def __init__(
+        self, server: "BaseServer", sender: str | ParsedId, subprotocol: int | None = None
+    ) -> None:
         self.server = server
-        self.user_id, self.client_id, self.node_id = parse_id(id)
+        if isinstance(sender, str):
+            sender = parse_id(sender)
+        self.user_id, self.client_id, self.node_id = sender
         self.params: Any = {}
         self._subprotocol = subprotocol
         self._data: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from logux_store.actions import Action
 from logux_store.errors import LoguxError
-from logux_store.ids import order_key, parse_id
+from logux_store.ids import ParsedId, order_key, parse_id
 from logux_store.meta import Entry, Meta
 from logux_store.server.queue import PROCESSING, ClientQueue, Job, Queues, Receipt
 
@@ -28,6 +28,9 @@ ALLOWED_META = ("id", "time", "subprotocol")
 """What of an action's meta a client may set."""
 
 SUBSCRIPTION_TYPES = frozenset({"logux/subscribe", "logux/unsubscribe"})
+
+
+NOTHING = (0, 0)
 
 
 class Incoming:
@@ -54,7 +57,8 @@ class Incoming:
                 )
             )
             return
-        count, size = self.queues.waiting(client.client_id)
+        queues = self.queues
+        count, size = queues.waiting(client.client_id) if queues.jobs else NOTHING
         if limits.queue is not None and count >= limits.queue:
             client.send_debug(f"{count} actions wait to be processed; {limits.queue} may")
             client.disconnect("slow")
@@ -66,7 +70,7 @@ class Incoming:
             client.disconnect("slow")
             return
         receipt = Receipt(len(entries), lambda: server.log.store.when_durable(acknowledge))
-        queues: dict[ClientQueue, None] = {}
+        filled: dict[ClientQueue, None] = {}
         for action, meta in entries:
             if meta.id in client.unconfirmed:
                 # Its answer is on the way. Asked again, `access` might say something else.
@@ -79,10 +83,10 @@ class Incoming:
                 receipt.done()
                 continue
             if queue is not None:
-                queues[queue] = None
-        for queue in queues:
+                filled[queue] = None
+        for queue in filled:
             if not queue.running:
-                server.flow.start(self.queues.run(client.client_id, queue))
+                server.flow.start(queues.run(client.client_id, queue))
             if queue.waiting:
                 queue.weigh()
         receipt.done()
@@ -104,7 +108,8 @@ class Incoming:
         self, client: "ServerClient", action: Action, meta: Meta, receipt: Receipt
     ) -> ClientQueue | None:
         server = self._server
-        reason = self._forbidden(client, meta)
+        sender = parse_id(meta.id)
+        reason = self._forbidden(client, sender, meta)
         if reason is not None:
             server.deny_back(client, action, meta, reason)
             receipt.done()
@@ -115,17 +120,20 @@ class Incoming:
             # Subscriptions are the connection's and end with it, so they are made again.
             name = self._channel_queue(action)
         else:
-            job = self.queues.jobs.get(meta.id)
+            id = meta.id
+            job = self.queues.jobs.get(id)
             if job is not None:
                 job.receipts.append(receipt)
                 job.client = client
                 return None
-            if server.answers.repeat(action, meta):
+            store = server.log.store
+            # Nearly all are new, and neither the log nor its memory knows them.
+            if (store.remembers(id) or store.by_id(id)) and server.answers.repeat(action, meta):
                 receipt.done()
                 return None
             callbacks = server.types.find(action["type"])
             name = "main" if callbacks is None else callbacks.queue
-        job = Job(action, meta, client)
+        job = Job(action, meta, client, sender)
         job.receipts.append(receipt)
         return self.queues.add(client.client_id, name, job)
 
@@ -134,9 +142,9 @@ class Incoming:
         found = self._server.channels.find(channel) if isinstance(channel, str) else None
         return "main" if found is None else found[0].queue
 
-    def _forbidden(self, client: "ServerClient", meta: Meta) -> str | None:
+    def _forbidden(self, client: "ServerClient", sender: ParsedId, meta: Meta) -> str | None:
         """Why the client may not send this, if it may not."""
-        if parse_id(meta.id).client_id != client.client_id:
+        if sender.client_id != client.client_id:
             return f"its id is not of the client {client.client_id!r}"
         if meta.__dict__:
             names = ", ".join(sorted(meta.get("unknown", meta.__dict__)))

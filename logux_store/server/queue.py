@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action, to_json
+from logux_store.ids import ParsedId, parse_id
 from logux_store.meta import Meta
 
 if TYPE_CHECKING:
@@ -48,15 +49,23 @@ class Job:
     `client` is the connection that it came from last, None when the server made the action itself
     or took it up again after a restart. `accepted` says that it passed the access check and is in
     the log, `undone` that somebody has undone it, so that it must not be answered as processed.
-    `size` is that of the action's JSON, 0 until it is known to have to wait.
+    `size` is that of the action's JSON, 0 until it is known to have to wait; `sender` who made the
+    action, by its id.
     """
 
-    __slots__ = ("accepted", "action", "client", "meta", "receipts", "size", "undone")
+    __slots__ = ("accepted", "action", "client", "meta", "receipts", "sender", "size", "undone")
 
-    def __init__(self, action: Action, meta: Meta, client: "ServerClient | None" = None) -> None:
+    def __init__(
+        self,
+        action: Action,
+        meta: Meta,
+        client: "ServerClient | None" = None,
+        sender: ParsedId | None = None,
+    ) -> None:
         self.action = action
         self.meta = meta
         self.client = client
+        self.sender = parse_id(meta.id) if sender is None else sender
         self.receipts: list[Receipt] = []
         self.accepted = client is None
         self.size = 0
@@ -139,7 +148,8 @@ class Queues:
                     if self.jobs.get(job.meta.id) is job:
                         del self.jobs[job.meta.id]
                 # Not when the work was cancelled: then the client has to send it again.
-                job.accept()
+                if job.receipts:
+                    job.accept()
         finally:
             queue.running = False
             queues = self._by_client[client_id]

@@ -323,13 +323,20 @@ class BaseNode(Conversation):
 
     # In.
 
+    def receive(self, message: Message) -> None:
+        # Nearly all that comes. What `unpack_sync` checks need not be checked before; saves 1 µs.
+        if self._phase is not Phase.OPEN or type(message) is not list or message[:1] != ["sync"]:
+            super().receive(message)
+            return
+        self._idle.touch()
+        if len(message) > LONG:
+            with no_collections():
+                self._receive_sync(message)
+        else:
+            self._receive_sync(message)
+
     def _handle(self, message: Message) -> None:
         match message[0]:
-            case "sync" if len(message) > LONG:
-                with no_collections():
-                    self._receive_sync(message)
-            case "sync":
-                self._receive_sync(message)
             case "synced":
                 self._receive_synced(message[1])
             case "ping":
@@ -357,7 +364,8 @@ class BaseNode(Conversation):
             self.deliver(entries, partial(self._acknowledge, arrived))
         except Exception as error:  # noqa: BLE001 - raised below, with what the filter raised
             errors.append(error)
-        raise_all(errors)
+        if errors:
+            raise_all(errors)
 
     def _acknowledge(self, arrived: Arrived) -> None:
         arrived.durable = True

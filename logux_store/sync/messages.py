@@ -45,6 +45,7 @@ so what one function could read another could fail to write.
 MAX_SAFE = 2**53 - 1
 MAX_TIME = 10**15 - 1  # As in an action's id.
 QUOTED = 300
+CONTAINERS = (dict, list)
 META_KEYS = frozenset({"id", "time", "subprotocol"})
 
 
@@ -183,15 +184,20 @@ def write_sync(
 
 
 def unpack_sync(message: Message, base_time: int, remote_node_id: str) -> list[Entry]:
-    """The entries of a checked `sync` message. Raises LoguxError `wrong-format` for a time out of
-    range.
+    """The entries of a `sync` message. Raises LoguxError `wrong-format` for another shape, and for
+    a time out of range.
 
     Their meta has `id`, `time` and, if it was sent, `subprotocol`. Nothing else may travel: what
     came nevertheless is not obeyed, but kept as the dict `meta.unknown`, so that it can be refused.
     """
+    size = len(message)
+    if size < 2 or size % 2 or not _is_count(message[1]):
+        raise LoguxError("wrong-format", quote(message))
     entries: list[Entry] = []
-    for place in range(2, len(message), 2):
-        packed = message[place + 1]
+    for place in range(2, size, 2):
+        action, packed = message[place], message[place + 1]
+        if not _is_action(action) or not _is_meta(packed):
+            raise LoguxError("wrong-format", quote(message))
         time = packed["time"] + base_time
         match packed["id"]:
             case [shift, node_id, counter]:
@@ -208,7 +214,7 @@ def unpack_sync(message: Message, base_time: int, remote_node_id: str) -> list[E
         meta = fresh_meta(id, time, [], key, packed.get("subprotocol"))
         if len(packed) > 2 and not META_KEYS.issuperset(packed):
             meta.unknown = {key: packed[key] for key in packed if key not in META_KEYS}
-        entries.append((message[place], meta))
+        entries.append((action, meta))
     return entries
 
 
@@ -266,13 +272,17 @@ def _is_shallow(value: Any, levels: int = MAX_DEPTH) -> bool:
     if levels == 0:
         return False
     for item in value:
-        if isinstance(item, dict | list) and not _is_shallow(item, levels - 1):
+        if isinstance(item, CONTAINERS) and not _is_shallow(item, levels - 1):
             return False
     return True
 
 
 def _is_object(value: object) -> bool:
     return isinstance(value, dict) and _is_shallow(value)
+
+
+def _is_action(action: object) -> bool:
+    return isinstance(action, dict) and isinstance(action.get("type"), str) and _is_shallow(action)
 
 
 def _is_meta(meta: object) -> bool:
@@ -294,13 +304,7 @@ def _is_meta(meta: object) -> bool:
 def _is_sync(message: Message) -> bool:
     if len(message) < 2 or len(message) % 2 or not _is_count(message[1]):
         return False
-    for place in range(2, len(message), 2):
-        action = message[place]
-        if not isinstance(action, dict) or not isinstance(action.get("type"), str):
-            return False
-        if not _is_shallow(action) or not _is_meta(message[place + 1]):
-            return False
-    return True
+    return all(map(_is_action, message[2::2])) and all(map(_is_meta, message[3::2]))
 
 
 def _is_greeting(message: Message, is_third: Callable[[object], bool]) -> bool:
