@@ -36,11 +36,13 @@ def define(server: BaseServer, boards: Boards = BOARDS) -> None:
             meta.indexes = [action["action"]["board"]]
 
     def done_on(board: str) -> list[Action]:
-        """What was done on a board, oldest first."""
+        """What was done on a board, oldest first, without what was undone."""
+        entries = [*log.entries(index=board)]
+        undone = {action["id"] for action, _ in entries if action["type"] == "logux/undo"}
         return [
             action
-            for action, meta in log.entries(index=board)
-            if action["type"] != "logux/undo" and meta.status != "error"
+            for action, meta in entries
+            if action["type"] != "logux/undo" and meta.id not in undone
         ]
 
     def is_member(ctx: Context, action: Action, meta: Meta) -> bool:

@@ -48,8 +48,8 @@ class TestClient(Client):
     `server` is the `TestServer` or the `ServerDouble` (a new one by default) that it connects to,
     afterwards its attribute `other`. They share one clock, that goes on by a millisecond at each
     look, so that times in tests are small numbers. `headers` are the Logux headers that it sends,
-    `http_headers` and `cookie` what its WebSocket's handshake would have. Further options are those
-    of `Client`.
+    `http_headers` and `cookie` what its WebSocket's handshake would have; `pair` is what connects
+    them, a new one by default. Further options are those of `Client`.
 
     It works without an event loop but for what waits for the server: the coroutines, and those run
     in real time as well as in `run_virtual`.
@@ -68,10 +68,11 @@ class TestClient(Client):
         headers: Mapping[str, Any] | None = None,
         http_headers: Mapping[str, str] | None = None,
         cookie: Mapping[str, str] | None = None,
+        pair: TestPair | None = None,
         **options: Any,
     ) -> None:
         self.other: ServerForTests = ServerDouble() if server is None else server
-        self.pair = TestPair()
+        self.pair = TestPair() if pair is None else pair
         self.http_headers = dict(http_headers or {})
         if cookie:
             self.http_headers["cookie"] = "; ".join(f"{k}={v}" for k, v in cookie.items())

@@ -1,6 +1,7 @@
 """A pair of connections that shows what goes over it."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
@@ -14,13 +15,15 @@ Side = Literal["left", "right"]
 
 class TestPair(LocalPair):
     """A `LocalPair` for tests. `left_sent` and `right_sent` are the messages that have arrived from
-    that side; `left_node` and `right_node` are for the test to set.
+    that side; `left_node` and `right_node` are for the test to set. With `held`, nothing arrives
+    before `deliver` or `step` is called, though an event loop runs.
     """
 
     __test__ = False
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self, delay: float = 0.0, *, held: bool = False) -> None:
         super().__init__(delay)
+        self.held = held
         self.left_node: BaseNode | None = None
         self.right_node: BaseNode | None = None
         self.left_sent: list[Message] = []
@@ -36,6 +39,13 @@ class TestPair(LocalPair):
     def busy(self) -> bool:
         """Whether something is on its way."""
         return bool(self._queue)
+
+    def later(self, event: Callable[[], None]) -> None:
+        """Let `event` happen after all that is on its way already."""
+        if self.held:
+            self._queue.append(event)
+        else:
+            super().later(event)
 
     def clear(self) -> None:
         """Forget the messages so far."""

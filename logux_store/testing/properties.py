@@ -247,7 +247,7 @@ def run(
     would say nothing is needed.
     """
     __tracebackhide__ = True
-    base = Settings() if settings is None else settings
+    base = Settings(deadline=None) if settings is None else settings
     phases = [phase for phase in base.phases if phase is not Phase.explain]
     test = Settings(base, phases=phases, report_multiple_bugs=False)(given(inputs)(check))
     try:

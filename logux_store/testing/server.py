@@ -48,7 +48,7 @@ class TestServer(BaseServer):
             "id": str(self.time.next_number()),
             "ping": None,
             "timeout": None,
-            "limits": Limits(ahead=None, logins=None),
+            "limits": Limits(ahead=None, logins=None, unauthenticated=None),
             "clock": self.time,
         }
         super().__init__(**{**defaults, **options})

@@ -58,6 +58,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         else:
             super().call_exception_handler(context)
 
+    def run_until_complete(self, future: Any) -> Any:
+        try:
+            return super().run_until_complete(future)
+        except RuntimeError:
+            if self.ended_by is not None:
+                raise self.ended_by from None
+            raise
+
     def _waiting(self) -> str:
         """The lines at which the coroutines wait, those of the test among them."""
         frames = [frame for task in asyncio.all_tasks(self) for frame in task.get_stack()]
@@ -93,13 +101,7 @@ def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
     coroutine has ended is cancelled.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        try:
-            return runner.run(coroutine)
-        except RuntimeError:
-            if isinstance(loop, VirtualLoop) and loop.ended_by is not None:
-                raise loop.ended_by from None
-            raise
+        return runner.run(coroutine)
 
 
 def virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:

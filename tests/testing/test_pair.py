@@ -63,3 +63,15 @@ def test_waiting_for_one_side_goes_on_while_the_other_hears_something() -> None:
         assert pair.right_sent == [["pong", 1]]
 
     run_virtual(test())
+
+
+def test_a_held_pair_delivers_when_it_is_told_though_a_loop_runs() -> None:
+    async def test() -> None:
+        pair = TestPair(held=True)
+        pair.left.connect()
+        await asyncio.sleep(10)
+        assert not pair.right.connected
+        pair.deliver()
+        assert pair.right.connected
+
+    run_virtual(test())

@@ -38,7 +38,7 @@ class Boards(ApplicationMachine):
 
 
 TestBoards: Any = Boards.TestCase
-TestBoards.settings = settings(max_examples=50, stateful_step_count=30)
+TestBoards.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 
 
 @virtual_time

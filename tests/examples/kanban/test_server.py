@@ -98,7 +98,20 @@ async def test_three_cards_are_in_progress_at_most(server: TestServer) -> None:
 
 
 @virtual_time
-async def test_what_was_refused_is_not_loaded(server: TestServer) -> None:
+async def test_what_is_undone_later_makes_room(server: TestServer) -> None:
+    ann = await server.connect("ann")
+    await fill(ann, *"1234")
+    for id in "123":
+        await ann.process(move(board="design", id=id, column=DOING))
+    last = [*server.log.entries(index="design")][-1]
+    async with ann.received() as actions:
+        server.undo(*last, reason="moderated")
+    assert [action["type"] for action in actions] == ["logux/undo"]
+    await ann.process(move(board="design", id="4", column=DOING))
+
+
+@virtual_time
+async def test_what_was_undone_is_loaded_with_its_undo(server: TestServer) -> None:
     ann, bob = await server.connect("ann"), await server.connect("bob")
     cards = await fill(ann, "1")
     with server.expect_error():
