@@ -91,7 +91,9 @@ class Answers:
         """An accepted action is done with: note how it ended, answer it if nobody has, and let the
         log drop it unless somebody wants to keep it.
         """
-        log = self._server.log
+        server = self._server
+        log = server.log
+        unheard = server.processing.unheard()
         meta = job.meta
         status = "error" if job.undone else "processed"
         if is_kept(meta):
@@ -104,25 +106,31 @@ class Answers:
                     # The later one is forgotten last, so that it is not taken for processed.
                     log.store.remember(undone_id(meta.id))
                 else:
-                    self.processed(meta)
+                    self._tell_processed(meta, job.sender.client_id, unheard=unheard)
         finally:
             if PROCESSING in meta.reasons:
-                self._server.processing.finish(meta)
+                server.processing.finish(meta, unheard)
 
     def processed(self, meta: Meta, *, keep: bool = True) -> None:
         """Tell the client that its action is processed; with `keep`, when it is back if it has not
         confirmed that.
         """
-        client_id = parse_id(meta.id).client_id
-        server = self._server
-        if not server.processing.unheard():
-            self._give(client_id, {"type": "logux/processed", "id": meta.id}, keep=keep)
+        unheard = self._server.processing.unheard()
+        self._tell_processed(meta, parse_id(meta.id).client_id, unheard=unheard, keep=keep)
+
+    def _tell_processed(
+        self, meta: Meta, client_id: str, *, unheard: bool, keep: bool = True
+    ) -> None:
+        id = meta.id
+        if not unheard:
+            self._give(client_id, {"type": "logux/processed", "id": id}, keep=keep)
             return
         # As `_give`, but for the log, which would tell nobody but this server of an action that it
         # does not keep and that is for one client: 3 µs instead of 15.
+        server = self._server
         told = server.log.new_meta([])
         told.subprotocol = server.subprotocol
-        answer = processed_action(meta.id)
+        answer = processed_action(id)
         client = server.client_ids.get(client_id)
         if client is not None:
             client.send(answer, told)

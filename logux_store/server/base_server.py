@@ -47,6 +47,7 @@ from logux_store.sync import Connection, Turn
 
 __all__ = ["EVENTS", "BaseServer"]
 
+INFO = logging.INFO
 LOG_EVENTS = ("preadd", "add", "clean")
 EVENTS = (
     "connected",
@@ -379,9 +380,11 @@ class BaseServer(Definitions):
         """Whether anybody would hear of a report."""
         return self._events.has("report") or self.logger.isEnabledFor(REPORTS[name][0])
 
-    def hears(self, event: str) -> bool:
-        """Whether anybody listens to an event."""
-        return self._events.has(event)
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody would hear that an action was added, dropped or processed."""
+        heard = self._events.listeners
+        return not ("processed" in heard or "report" in heard or self.logger.isEnabledFor(INFO))
 
     def _job(self, id: str) -> Job | None:
         return self.incoming.queues.jobs.get(id) or self.processing.own.get(id)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Processing"]
 
+ONLY_PROCESSING = [PROCESSING]
 LISTENERS = 3
 """How many listeners of the log are the server's own."""
 
@@ -52,11 +53,7 @@ class Processing:
     def unheard(self) -> bool:
         """Whether nobody hears of what the log gets and drops, but this server, which knows."""
         server = self._server
-        return (
-            server.log.heard == LISTENERS
-            and not server.hears("processed")
-            and not server.tells("add_clean")
-        )
+        return server.unheard and server.log.heard == LISTENERS
 
     # What comes from clients
 
@@ -130,16 +127,27 @@ class Processing:
         """Add a client's action to the log, without processing it there and then; False if it is
         known already.
         """
+        if (
+            meta.reasons == ONLY_PROCESSING
+            and meta.indexes is None
+            and meta.keep_last is None
+            and meta.key[0] == meta.time
+            and self.unheard()
+        ):
+            # As below, where the log would only call the listeners of this class; saves 2 µs.
+            self._complete_meta(action, meta)
+            self._unkept.add(meta.id)
+            return self._server.log.store.add(action, meta)
         outer, self._accepting = self._accepting, meta.id
         try:
             return self._server.log.add(action, meta) is not None
         finally:
             self._accepting = outer
 
-    def finish(self, meta: Meta) -> None:
+    def finish(self, meta: Meta, unheard: bool) -> None:
         """Let the log drop a client's action, unless it is to be kept for something else."""
         log = self._server.log
-        if self.unheard():
+        if unheard:
             # As `log.remove_reason`, without looking for those who hear of it: saves 2 µs.
             log.store.remove_reason(PROCESSING, id=meta.id)
             self._unkept.discard(meta.id)

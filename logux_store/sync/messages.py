@@ -288,10 +288,11 @@ def _is_action(action: object) -> bool:
 def _is_meta(meta: object) -> bool:
     if not isinstance(meta, dict) or not _is_time(meta.get("time")):
         return False
-    if "subprotocol" in meta and not _is_count(meta["subprotocol"]):
-        return False
-    if len(meta) > 2 and not _is_shallow(meta):
-        return False
+    if len(meta) > 2:
+        if "subprotocol" in meta and not _is_count(meta["subprotocol"]):
+            return False
+        if not _is_shallow(meta):
+            return False
     match meta.get("id"):
         case [shift, node_id, counter]:
             return _is_time(shift) and _is_node_id(node_id) and _is_counter(counter)
