@@ -100,7 +100,7 @@ class SyncMapFilter:
         """Look for objects in the log, which is enough to start with where it has some."""
         maps = self._maps
         by_id: dict[str, list[Entry]] = {}
-        for entry in maps.held(maps.names.plural):
+        for entry in maps.kept.entries():
             by_id.setdefault(entry[0]["id"], []).append(entry)
         for id, entries in by_id.items():
             if id not in self._watched:
@@ -128,13 +128,15 @@ class SyncMapFilter:
 
     def load_done(self, subscription: Action, meta: Meta) -> None:
         """The server has sent what it has; `meta` is that of its answer."""
-        for map, _ in [*self._watched.values()]:
+        for id, (map, _) in [*self._watched.items()]:
             # With `since`, it sends only a part of what this client has never had.
-            sent = not map.is_loading or "since" not in subscription
-            if sent and self._maps.is_brought(map.id):
-                map.load_done(meta)
-            else:
+            is_sent = not map.is_loading or "since" not in subscription
+            if not (is_sent and self._maps.is_brought(id)):
                 map.subscribe()
+                continue
+            map.load_done(meta)
+            if id in self._watched and id not in self.maps:
+                self._check(map)
         self.error = None
         self._load_end(meta)
 
@@ -162,9 +164,7 @@ class SyncMapFilter:
         # Of an object that is known, the action may be an old one, whose other fields are not true.
         if may_match or maps.is_known(id):
             self._watch(id, [(action, meta)])
-            if id in self._watched and not (
-                self._maps.is_asking(self) or self._maps.is_brought(id)
-            ):
+            if id in self._watched and not (maps.is_asking(self) or maps.is_brought(id)):
                 self._watched[id][0].subscribe()
 
     def _watch(self, id: str, entries: Iterable[Entry] = ()) -> None:
@@ -181,7 +181,9 @@ class SyncMapFilter:
             self.maps[map.id] = map
         else:
             self.maps.pop(map.id, None)
-            if not map.is_saving:
+            # The rest of what the server sends may be still to come.
+            is_coming = self._maps.is_asking(self) and self._maps.is_brought(map.id)
+            if not (map.is_saving or is_coming):
                 self._release(map.id)
         if (before or listed) and not self.is_loading:
             self._maps.changed(self)

@@ -3,19 +3,18 @@
 The counterpart of `add_sync_map` and `add_sync_map_filter` of the server, and of the sync maps of
 `@logux/client`.
 
-Invariants: in offline mode the log keeps of an object, for the reason that is its channel, the
-actions that can make a difference to it; an undone one, and a deletion that is confirmed, are not
-among them. What is in the log for other reasons only is not read.
+Invariants: an object is in `_open` exactly while somebody needs it; one in `_brought` is open too,
+but for those that come for a filter that was closed before the server's answer.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from logux_store.actions import Action
-from logux_store.client.client import SYNCING, Client
+from logux_store.client.client import Client
 from logux_store.client.outcome import Outcome
 from logux_store.client.sync_maps.filter import SyncMapFilter
-from logux_store.client.sync_maps.fold import outdated, sorted_entries
+from logux_store.client.sync_maps.kept import Kept
 from logux_store.client.sync_maps.names import Names
 from logux_store.client.sync_maps.sync_map import SyncMap
 from logux_store.errors import UndoError
@@ -48,12 +47,11 @@ class SyncMaps:
         self.is_closed = False
         self._open: dict[str, SyncMap] = {}
         self._filters: list[SyncMapFilter] = []
-        # Actions that the server may still undo.
-        self._pending: dict[str, Entry] = {}
+        self.kept = Kept(client, names, offline)
         # The subscriptions that the server has not answered, with those who wait for the answer.
         self._asked: dict[str, Subscription] = {}
         # Those of them that are filters, closed ones included.
-        self._asking: set[SyncMapFilter] = set()
+        self._asking: dict[SyncMapFilter, None] = {}
         # Objects that a filter's subscription has brought on this connection.
         self._brought: set[str] = set()
         # Filters whose listeners are told when all is there that came together.
@@ -71,7 +69,7 @@ class SyncMaps:
         ]
         for type in names.all:
             self._unbind += (
-                client.type(type, self._before_add, event="preadd"),
+                client.type(type, self.kept.before_add, event="preadd"),
                 client.type(type, self._added),
             )
         self._read()
@@ -82,12 +80,14 @@ class SyncMaps:
         """One object, loaded from the log, in offline mode, and from the server; the same for all
         who have it open.
         """
+        self._check_open()
         map = self.hold(id)
         map.subscribe()
         return map
 
     def create_filter(self, fields: Mapping[str, Any] | None = None) -> SyncMapFilter:
         """A list of the objects whose fields have these values, which follows all changes."""
+        self._check_open()
         filter = SyncMapFilter(self, fields or {})
         self._filters.append(filter)
         filter.start()
@@ -132,8 +132,7 @@ class SyncMaps:
         self._unbind.clear()
 
     def _add(self, wish: str, fact: str, action: Action) -> Outcome:
-        if self.is_closed:
-            raise RuntimeError(f"the {self.names.plural} are closed; get them from the template")
+        self._check_open()
         if self.remote:
             return self.client.sync({"type": self.names.type(wish), **action})
         id = self.client.log.generate_id()
@@ -141,6 +140,12 @@ class SyncMaps:
         outcome = Outcome(id)
         outcome.decide(self.answer() if meta is None else meta)
         return outcome
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise RuntimeError(
+                f"the {self.names.plural} are closed; the template gives new ones for the client"
+            )
 
     # What the objects and the lists call.
 
@@ -155,20 +160,13 @@ class SyncMaps:
         map = self._open.get(id)
         if map is None:
             map = self._open[id] = SyncMap(self, id)
-            map.start([*self.held(self.names.channel(id)), *entries])
+            map.start([*self.kept.entries(id), *entries])
         map.users += 1
         return map
 
     def is_known(self, id: str) -> bool:
         """Whether more of an object may be here than an action that is just added."""
         return id in self._open or self.offline
-
-    def held(self, index: str) -> Iterator[Entry]:
-        """What the log keeps for the objects, or until it is confirmed."""
-        for action, meta in self.client.log.entries(index=index):
-            kept = meta.id in self._pending or self.names.channel(action["id"]) in meta.reasons
-            if kept and self.names.is_whole(action):
-                yield action, meta
 
     def forget(self, map: SyncMap) -> None:
         """Nobody needs an object any more."""
@@ -196,10 +194,6 @@ class SyncMaps:
     def heard_deleted(self, id: str, meta: Meta) -> None:
         """The server has said in an answer, which has this meta, that an object is not there."""
         self._take({"type": self.names.type("deleted"), "id": id}, meta)
-
-    def is_pending(self, id: str) -> bool:
-        """Whether the server may still undo an action."""
-        return id in self._pending
 
     def is_brought(self, id: str) -> bool:
         """Whether the server sends what comes of an object, because it was in a list."""
@@ -251,7 +245,7 @@ class SyncMaps:
             wanted = action.get("filter") or {}
             filters = [filter for filter in self._filters if filter.fields == wanted]
             self._asked[meta.id] = Subscription(action, bool(meta.resubscribe), filters)
-            self._asking.update(filters)
+            self._asking.update(dict.fromkeys(filters))
 
     def _subscribed(self, action: Action, _meta: Meta) -> None:
         """The server is about to send an object that is in a list."""
@@ -275,12 +269,12 @@ class SyncMaps:
             elif one.users and error is None:
                 one.load_done(meta)
             elif one.users and error is not None:
-                one.load_failed(error, meta)
+                one.load_failed(error, meta, "creating" in subscription.action)
 
     def _filter_answered(
         self, filter: SyncMapFilter, action: Action, meta: Meta, error: UndoError | None
     ) -> None:
-        self._asking.discard(filter)
+        self._asking.pop(filter, None)
         if filter.is_closed:
             # What came for it since then is nobody's.
             for id in self._brought - self._open.keys():
@@ -294,31 +288,16 @@ class SyncMaps:
 
     def _read(self) -> None:
         """Read from the log what an earlier run, or another tab, has left."""
-        for action, meta in [*self.client.log.store.entries_with_reason(SYNCING)]:
-            self._note(action, meta)
+        self.kept.read_pending()
         for map in self.opened():
-            map.start(self.held(self.names.channel(map.id)))
+            map.start(self.kept.entries(map.id))
         for filter in self._filters:
             filter.read()
 
-    def _before_add(self, action: Action, meta: Meta) -> None:
-        if not self.names.is_whole(action) or not (meta.sync or self.offline):
-            return
-        channel = self.names.channel(action["id"])
-        meta.indexes = [*(meta.indexes or ()), self.names.plural, channel]
-        if self.offline:
-            meta.reasons.append(channel)
-
     def _added(self, action: Action, meta: Meta) -> None:
         if self.names.is_whole(action):
-            self._note(action, meta)
+            self.kept.note(action, meta)
             self._take(action, meta)
-
-    def _note(self, action: Action, meta: Meta) -> None:
-        """Remember an action that the server may undo."""
-        is_wish = action["type"] in self.names.wishes and self.names.is_whole(action)
-        if is_wish and SYNCING in meta.reasons:
-            self._pending[meta.id] = (action, meta)
 
     def _take(self, action: Action, meta: Meta) -> None:
         map = self._open.get(action["id"])
@@ -326,7 +305,7 @@ class SyncMaps:
             map.take(action, meta)
         for filter in [*self._filters]:
             filter.take(action, meta)
-        if meta.id not in self._pending:
+        if meta.id not in self.kept.pending:
             self._tidy(action["id"], (action, meta))
 
     def _processed(self, action: Action, meta: Meta) -> None:
@@ -334,7 +313,7 @@ class SyncMaps:
         if not isinstance(id, str):
             return
         self._answered(id, meta, None)
-        entry = self._pending.pop(id, None)
+        entry = self.kept.pending.pop(id, None)
         if entry is not None:
             map = self._open.get(entry[0]["id"])
             if map is not None:
@@ -346,57 +325,25 @@ class SyncMaps:
         if not isinstance(id, str):
             return
         self._answered(id, meta, UndoError(action))
-        undone, _ = self._pending.pop(id, None) or self.client.log.by_id(id) or (None, None)
+        undone, _ = self.kept.pending.pop(id, None) or self.client.log.by_id(id) or (None, None)
         if undone is None:
             # It was confirmed, and the log does not keep it; the undo says what it was.
             undone = action.get("action")
         if isinstance(undone, dict) and "type" in undone and self.names.is_whole(undone):
             # A store gives an undo the reasons of what it undoes.
-            self._let_go(undone["id"], id, meta.id)
+            self.kept.let_go(undone["id"], id, meta.id)
             map = self._open.get(undone["id"])
             if map is not None:
                 map.drop(id)
             self._tidy(undone["id"])
 
     def _tidy(self, id: str, *others: Entry) -> None:
-        """Keep in the log only what is needed of an object, in offline mode. `others` are actions
-        that the log does not have.
-        """
-        if not self.offline:
-            return
-        entries = {meta.id: (action, meta) for action, meta in self.held(self.names.channel(id))}
-        entries.update((entry[1].id, entry) for entry in others)
-        ordered = sorted_entries(entries.values())
         map = self._open.get(id)
-        if map is None:
-            over = {*outdated(self.names, ordered, self.is_pending)}
-        else:
-            # It knows of deletions, which the log does not keep.
-            over = {meta.id for _, meta in ordered if not map.needs(meta.id)}
-        left = [entry for entry in ordered if entry[1].id not in over]
-        if left and not self._depends_on_first(left):
-            over.add(left[0][1].id)
-        self._let_go(id, *over)
-
-    def _depends_on_first(self, ordered: list[Entry]) -> bool:
-        """False for a confirmed deletion, if none of the rest needs it."""
-        (first, meta), *rest = ordered
-        if first["type"] not in self.names.deleting or self.is_pending(meta.id):
-            return True
-        if not rest:
-            return False
-        next_one, meta = rest[0]
-        return next_one["type"] not in self.names.creating or self.is_pending(meta.id)
-
-    def _let_go(self, id: str, *action_ids: str) -> None:
-        """The log need not keep actions for the object `id`."""
-        if self.offline:
-            for action_id in action_ids:
-                self.client.log.remove_reason(self.names.channel(id), id=action_id)
+        self.kept.tidy(id, None if map is None else map.needed, *others)
 
     def _moved(self, action: Action, meta: Meta, _old: OrderKey) -> None:
-        if meta.id in self._pending:
-            self._pending[meta.id] = (action, meta)
+        if meta.id in self.kept.pending:
+            self.kept.pending[meta.id] = (action, meta)
         if self.names.is_whole(action) and action["id"] in self._open:
             self._open[action["id"]].moved((action, meta))
 
@@ -411,7 +358,7 @@ class SyncMaps:
             self._brought.clear()
             by_id = self.client.log.by_id
             self._asked = {id: asked for id, asked in self._asked.items() if by_id(id)}
-            self._asking = {filter for filter in self._asking if not filter.is_closed}
+            self._asking = {filter: None for filter in self._asking if not filter.is_closed}
 
     def _user_changed(self, _user_id: str) -> None:
         for forgotten in (self._asked, self._asking, self._brought):
@@ -419,6 +366,6 @@ class SyncMaps:
         for filter in self._filters:
             filter.stop()
         for map in self.opened():
-            map.restart(self.held(self.names.channel(map.id)))
+            map.restart(self.kept.entries(map.id))
         for filter in self._filters:
             filter.start()

@@ -5,7 +5,7 @@ those that the server has confirmed only the ones that can make a difference are
 all, so that any of them can be undone.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
@@ -141,6 +141,11 @@ class SyncMap:
         create = self._maps.names.type("create")
         return any(self._entries[id][0]["type"] == create for id in self._pending)
 
+    @property
+    def needed(self) -> Collection[str]:
+        """The ids of the actions that can make a difference."""
+        return self._entries.keys()
+
     def load_done(self, meta: Meta) -> None:
         """The server has sent what it has; `meta` is that of its answer."""
         deleting = self._maps.names.deleting
@@ -157,12 +162,22 @@ class SyncMap:
         self.loading.decide(self._maps.answer() if meta is None else meta)
         self._changed(always=news)
 
-    def load_failed(self, error: UndoError, meta: Meta | None = None) -> None:
-        """The server sends nothing of it; `meta` is that of its answer."""
-        self.error, self.is_loading, self.is_subscribed = error, False, False
-        if error.reason == "notFound" and self.exists and meta is not None:
-            # Somebody has deleted it while this client heard nothing.
-            self._maps.heard_deleted(self.id, meta)
+    def load_failed(
+        self, error: UndoError, meta: Meta | None = None, was_creating: bool = False
+    ) -> None:
+        """The server sends nothing of it; `meta` is that of its answer. `was_creating` says that
+        the server did not have to have it already.
+        """
+        self.is_subscribed = False
+        if error.reason == "notFound" and meta is not None:
+            if self._is_being_created() and not was_creating:
+                # It was asked for before.
+                self.subscribe()
+                return
+            if self.exists:
+                # Somebody has deleted it while this client heard nothing.
+                self._maps.heard_deleted(self.id, meta)
+        self.error, self.is_loading = error, False
         self.loading.decide(error)
         self._changed(always=True)
 
@@ -204,10 +219,6 @@ class SyncMap:
                 # What it has overwritten is not here any more.
                 self._maps.load_again(self)
 
-    def needs(self, id: str) -> bool:
-        """Whether an action makes, or may make, a difference."""
-        return id in self._entries
-
     def moved(self, entry: Entry) -> None:
         """An action has another time."""
         if entry[1].id in self._entries:
@@ -230,7 +241,7 @@ class SyncMap:
         saving = len(self._pending)
         for entry in entries:
             self._entries[entry[1].id] = entry
-            if self._maps.is_pending(entry[1].id):
+            if self._maps.kept.is_pending(entry[1].id):
                 self._pending.add(entry[1].id)
         self._changed(always=len(self._pending) > saving)
 

@@ -23,18 +23,20 @@ LocalTask = sync_map_template("tasks", offline=True, remote=False)
 
 
 class World:
-    """`database` has the tasks. Titles that are `bad` fail; the task `closed` is nobody's, nor is
-    the list of `secret` ones.
+    """`database` has the tasks. Titles that are `bad` fail; nobody may see the tasks whose ids, and
+    the lists one of whose fields, are `refused`. Loading fails `failures` times.
     """
 
     def __init__(self) -> None:
         self.database: dict[str, dict[str, ChangedAt]] = {}
         self.loads: list[str] = []
+        self.refused = {"closed", "secret"}
+        self.failures = 0
         server = self.server = TestServer()
         add_sync_map(
             server,
             "tasks",
-            access=lambda ctx, id: id != "closed",
+            access=lambda ctx, id: id not in self.refused,
             load=self.load,
             create=self.write,
             change=self.write,
@@ -43,12 +45,15 @@ class World:
         add_sync_map_filter(
             server,
             "tasks",
-            access=lambda ctx, filter: "secret" not in (filter or {}),
+            access=lambda ctx, filter: not self.refused.intersection(filter or {}),
             initial=self.find,
         )
 
     def load(self, ctx: Any, id: str, since: int) -> dict[str, Any]:
         self.loads.append(id)
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the database cannot be reached")
         if id not in self.database:
             raise NotFoundError(id)
         return {"id": id, **self.database[id]}

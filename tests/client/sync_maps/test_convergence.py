@@ -132,5 +132,5 @@ def test_the_log_has_what_the_next_run_needs(has_store: bool, steps: list[Any]) 
         same = model.template(again).open(map.id)
         assert (same.fields, same.exists) == (map.fields, map.exists)
         assert same.is_saving == map.is_saving
-        kept = [*model.maps.held(f"tasks/{map.id}")]
+        kept = [*model.maps.kept.entries(map.id)]
         assert outdated(model.template.names, kept, model.pending.__contains__) == []

@@ -1,87 +1,50 @@
-"""Sync maps in several tabs, which share a log and a connection."""
+"""Kinds of objects, and a client's objects of one kind."""
 
-import asyncio
-from typing import Any
+import gc
+import weakref
 
-from logux_store import CrossTabClient
-from logux_store.client.sync_maps import sync_map_template
-from logux_store.server.sync_map import ChangedAt, add_sync_map, add_sync_map_filter
-from tests.client.crew import Crew, Disk, DiskStore, virtual
+import pytest
 
-Task = sync_map_template("tasks")
-OfflineTask = sync_map_template("tasks", offline=True)
+from logux_store import sync_map_template
+from logux_store.testing import TestClient
 
 
-def serve(crew: Crew) -> dict[str, dict[str, ChangedAt]]:
-    """Let the crew's server have tasks; returns its database."""
-    database = {"1": {"title": ChangedAt("a", 1), "list": ChangedAt("x", 1)}}
-
-    def write(ctx: Any, id: str, fields: dict[str, Any], time: int) -> None:
-        task = database.setdefault(id, {})
-        task.update({name: ChangedAt(value, time) for name, value in fields.items()})
-
-    add_sync_map(
-        crew.server,
-        "tasks",
-        access=lambda: True,
-        load=lambda ctx, id: {"id": id, **database[id]},
-        create=write,
-        change=write,
-    )
-    add_sync_map_filter(
-        crew.server,
-        "tasks",
-        access=lambda: True,
-        initial=lambda: [{"id": id, **task} for id, task in database.items()],
-    )
-    return database
+def test_a_template_gives_the_same_objects_of_a_client_each_time() -> None:
+    template = sync_map_template("tasks")
+    client, other = TestClient("ann"), TestClient("ann")
+    maps = template(client)
+    assert template(client) is maps
+    assert template(other) is not maps
+    assert repr(template) == "<SyncMapTemplate tasks>"
 
 
-@virtual
-async def test_each_tab_shows_what_others_change(crew: Crew) -> None:
-    serve(crew)
-    tabs = await crew.started(3)
-    leader, follower, other = (Task(tab) for tab in tabs)
-    with follower.open("1") as task, leader.create_filter({"list": "x"}) as filter:
-        await task.loading
-        await filter.loading
-        assert task.fields == {"title": "a", "list": "x"}
-        await other.change("1", {"title": "b"})
-        await leader.create({"id": "2", "list": "x"})
-        await asyncio.sleep(1)
-        assert task["title"] == "b"
-        assert filter.values == [{"id": "1", "title": "b", "list": "x"}, {"id": "2", "list": "x"}]
-    await asyncio.sleep(1)
-    assert not any("tasks" in channel for channel in crew.server.subscriptions.channels)
+def test_what_is_closed_is_replaced_and_not_used_any_more() -> None:
+    template = sync_map_template("tasks", remote=False)
+    client = TestClient("ann")
+    maps = template(client)
+    maps.close()
+    for use in (
+        lambda: maps.open("1"),
+        lambda: maps.create_filter(),
+        lambda: maps.create({"id": "1"}),
+    ):
+        with pytest.raises(RuntimeError, match="tasks are closed"):
+            use()
+    again = template(client)
+    again.create({"id": "1", "title": "a"})
+    assert again.open("1").fields == {"title": "a"}
 
 
-@virtual
-async def test_the_tab_that_leads_keeps_what_another_has_open(crew: Crew) -> None:
-    database = serve(crew)
-    disk = Disk()
-    first = await start(crew, disk)
-    second = await start(crew, disk)
-    assert second.client.role == "follower"
-    task = second.open("1")
-    await task.loading
-    await task.change({"title": "b"})
-    await asyncio.sleep(1)
-    await second.client.destroy()
-    await first.client.destroy()
-    database.clear()
-    third = OfflineTask(crew.tab(store=DiskStore(disk)))
-    task, filter = third.open("1"), third.create_filter({"title": "b"})
-    third.client.start(connect=False)
-    await asyncio.sleep(1)
-    assert task.fields == {"title": "b", "list": "x"}
-    assert [*filter.maps] == ["1"]
-    assert not task.is_loading
-    assert not filter.is_loading
+def test_a_template_keeps_no_client_alive() -> None:
+    template = sync_map_template("tasks")
+    client = TestClient("ann")
+    template(client).open("1")
+    gone = weakref.ref(client)
+    del client
+    gc.collect()
+    assert gone() is None
 
 
-async def start(crew: Crew, disk: Disk) -> Any:
-    tab: CrossTabClient = crew.tab(store=DiskStore(disk))
-    maps = OfflineTask(tab)
-    tab.start()
-    await tab.wait_for("synchronized")
-    return maps
+def test_a_template_needs_a_name() -> None:
+    with pytest.raises(ValueError, match="such as 'tasks'"):
+        sync_map_template("")
