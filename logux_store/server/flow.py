@@ -25,12 +25,6 @@ def _step_aside() -> Generator[None, None, None]:
     yield
 
 
-@coroutine
-def _rest_of(started: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-    # A coroutine that was started cannot be awaited, but a generator can go on with it.
-    yield from started
-
-
 class Flow:
     """Runs coroutines at once as far as they come, and keeps the tasks of those that wait."""
 
@@ -49,7 +43,8 @@ class Flow:
             return
         finally:
             self._at_once = outer
-        self.spawn(_rest_of(steps))
+        # It was started already; its first step in the task goes on from there.
+        self.spawn(steps)
 
     def spawn(self, steps: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `steps` in a task of their own, that is held until it is done."""
