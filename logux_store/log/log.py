@@ -60,6 +60,10 @@ class Log:
         self._listeners = Listeners()
         self._events = Emitter()
         self.batches = 0
+        self.given_times: set[str] | None = None
+        """Ids of kept actions that were added with a `time`, if somebody wants to know; then that
+        one takes them out when they are dropped.
+        """
         newest: Iterable[Entry | None] = (
             next(self.store.entries("created", newest_first=True), None),
             next(self.store.entries("added", newest_first=True), None),
@@ -137,10 +141,10 @@ class Log:
         """Add an action with these keys of its meta. Returns its meta, or None when its id is known
         already.
 
-        `id` and `time` (ms) are made when they are not given. `reasons` say why to keep the action;
-        `keep_last="reason"` adds that reason and takes it off all older actions. `indexes` (a list
-        of strings) lists it under them. Instead of keys, a `Meta` can be given; it is used as it
-        is, or copied if it is that of an action in a log.
+        `id` and `time` (ms, in the server's clock) are made when they are not given. `reasons` say
+        why to keep the action; `keep_last="reason"` adds that reason and takes it off all older
+        actions. `indexes` (a list of strings) lists it under them. Instead of keys, a `Meta` can be
+        given; it is used as it is, or copied if it is that of an action in a log.
 
         Raises TypeError for what is not an action, a reason, an index or a time, ValueError for a
         wrong id, and whatever a `preadd` listener raises, all before anything is added. What `add`
@@ -163,6 +167,13 @@ class Log:
             and f" {self._node_id} " in meta.id
         ):
             meta.subprotocol = self.subprotocol
+        if time is not None and self.given_times is not None and self.by_id(meta.id) is None:
+            self.given_times.add(meta.id)
+            try:
+                return self.put(action, meta, generated)
+            finally:
+                if self.by_id(meta.id) is None:
+                    self.given_times.discard(meta.id)
         return self.put(action, meta, generated)
 
     def put(

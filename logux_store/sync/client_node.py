@@ -3,7 +3,8 @@
 The server's clock is measured anew at every connection. What the local clock is ahead of it, the
 offset, is subtracted when an action is created, never when one is sent or received. So when the
 offset becomes known or changes, the log's own actions that no other node has seen yet are moved by
-the difference, and only those.
+the difference, and only those. One that was added with a `time` has it in the server's clock
+already, and keeps it.
 
 A server that says `once` in its headers does an action once, however often it is sent. It is sent
 again, at the next connection, what it has acknowledged and `on_send` still lets pass, since nobody
@@ -39,6 +40,7 @@ class ClientNode(BaseNode):
 
     __slots__ = (
         "_asked_at",
+        "_given",
         "_looked",
         "_measured",
         "_returned",
@@ -72,6 +74,8 @@ class ClientNode(BaseNode):
         # that were.
         self._unsent: dict[str, int] = {}
         self._sent_time = 0
+        # Those that were given their time.
+        self._given: set[str] = set()
         # Of what this node does not hear: up to which `added` it has looked, if it has to, and the
         # ids of own actions that came from the other side since.
         self._looked: int | None = None if "plain" in kinds else log.store.last_added()
@@ -92,6 +96,7 @@ class ClientNode(BaseNode):
         )
         if fix_time:
             self._unbind.append(log.on_drop(self._forget))
+            self._given = log.given_times = set()
 
     def read_store(self) -> None:
         """The log has another store, or the store has the numbers of another user."""
@@ -138,9 +143,7 @@ class ClientNode(BaseNode):
         for id in sorted(self._unsent, key=self._unsent.__getitem__):
             entry = log.by_id(id)
             if entry is not None:
-                time = entry[1].time
-                # One that was given an earlier time than what was sent stays before that.
-                moves.append((id, time - ahead if time < sent else max(time - ahead, sent)))
+                moves.append((id, max(entry[1].time - ahead, sent)))
         log.offset = self.offset
         log.restart_time(max([sent, *(time for _, time in moves)]))
         with log.batch():
@@ -177,7 +180,7 @@ class ClientNode(BaseNode):
         for _, meta in self.log.entries("added", newest_first=True):
             if meta.added <= looked:
                 break
-            if own in meta.id and meta.id not in self._returned:
+            if own in meta.id and meta.id not in self._returned and meta.id not in self._given:
                 self._unsent[meta.id] = meta.added
         self._looked = self.log.store.last_added()
         self._returned.clear()
@@ -190,14 +193,15 @@ class ClientNode(BaseNode):
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         own = f" {self.log.node_id} " in meta.id and meta.id not in self._received
-        if own and meta.added and self.fix_time:
+        if own and meta.added and self.fix_time and meta.id not in self._given:
             self._unsent[meta.id] = meta.added
         super()._on_add(action, meta)
 
     def _forget(self, entries: list[Entry]) -> None:
-        if self._unsent:
+        if self._unsent or self._given:
             for _, meta in entries:
                 self._unsent.pop(meta.id, None)
+                self._given.discard(meta.id)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
         if self.fix_time:
@@ -209,6 +213,6 @@ class ClientNode(BaseNode):
                 self._looked = last
             own = f" {self.log.node_id} "
             for _, meta, _ in part:
-                if own in meta.id and meta.time > self._sent_time:
+                if meta.time > self._sent_time and own in meta.id and meta.id not in self._given:
                     self._sent_time = meta.time
         super()._send_sync(part)

@@ -133,17 +133,61 @@ def test_a_moved_action_does_not_come_before_an_earlier_one_that_was_sent() -> N
     assert times(two.client_log)["b"] == 1000
 
 
-def test_actions_that_were_given_a_time_keep_their_distance() -> None:
-    two = Clocks(5000, 1000)
+def only_sync(action: Action, meta: Meta) -> Entry | None:
+    return (action, meta) if meta.sync else None
+
+
+# Whether the node hears of actions that it does not send.
+KINDS = pytest.mark.parametrize("kinds", [EVERY_KIND, ("sync", "logux")], ids=["all", "some"])
+
+
+@KINDS
+def test_an_action_that_was_given_a_time_keeps_it(kinds: Any) -> None:
+    two = Clocks(5000, 1000, on_send=only_sync, kinds=kinds)
+    two.client_log.add(A, time=700, sync=True)
+    two.client_log.add({"type": "plain"}, time=800)
     two.connect()
-    two.client_log.add(A)
+    assert two.client.offset == 4000
+    two.client_log.add(B, time=600, sync=True)
     two.pair.cut()
-    two.client_log.add(B, time=600)
-    two.client_log.add(C, time=500)
+    two.client_log.add(C, time=500, sync=True)
     two.reconnect(5100, 1000)
     assert two.client.offset == 4100
-    for log in (two.client_log, two.server_log):
-        assert times(log) == {"a": 1000, "b": 500, "c": 400}
+    assert times(two.client_log) == {"a": 700, "b": 600, "c": 500, "plain": 800}
+    assert times(two.server_log) == {"a": 700, "b": 600, "c": 500}
+
+
+def test_a_time_that_was_given_does_not_hold_back_later_actions() -> None:
+    two = Clocks(5000, 1000)
+    two.client_log.add(A, time=9000)
+    two.connect()
+    two.client_log.add(B)
+    assert times(two.client_log)["b"] == 1000
+    two.pair.deliver()
+    two.reconnect(5500, 1200)
+    two.client_log.add(C)
+    assert times(two.client_log) == {"a": 9000, "b": 1000, "c": 1200}
+
+
+def test_an_action_that_was_added_again_with_a_time_has_not_been_given_it() -> None:
+    two = Clocks(5000, 1000)
+    meta = two.client_log.add(A)
+    assert meta is not None
+    assert two.client_log.add(A, id=meta.id, time=9000) is None
+    two.connect()
+    assert times(two.client_log) == {"a": 1000}
+
+
+def test_given_times_are_forgotten_with_their_actions() -> None:
+    two = Clocks(5000, 1000)
+    two.client_log.add(A, time=9000)
+    assert len(two.client._given) == 1
+    two.client_log.remove_reason("test")
+    assert two.client._given == set()
+    two.client_log.on("preadd", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        two.client_log.add(A, time=9000)
+    assert two.client._given == set()
 
 
 def test_an_action_after_a_change_of_the_offset_does_not_wait_for_the_time_that_was_wrong() -> None:
@@ -155,14 +199,6 @@ def test_an_action_after_a_change_of_the_offset_does_not_wait_for_the_time_that_
     two.client_log.on("preadd", lambda _, meta: meta.reasons.append("test"))
     two.client_log.add(C)
     assert times(two.client_log) == {"a": 1000, "c": 1000}
-
-
-def only_sync(action: Action, meta: Meta) -> Entry | None:
-    return (action, meta) if meta.sync else None
-
-
-# Whether the node hears of actions that it does not send.
-KINDS = pytest.mark.parametrize("kinds", [EVERY_KIND, ("sync", "logux")], ids=["all", "some"])
 
 
 @KINDS
