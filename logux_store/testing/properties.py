@@ -82,6 +82,7 @@ def check_pure(reducer: AnyReducer, actions: Actions, *, settings: Settings | No
 
     def check(some: list[Action]) -> None:
         state = step(reduce, None, INIT)
+        calls: list[tuple[Any, Action, Any]] = [(None, INIT, deepcopy(state))]
         for action in some:
             before, given_action = deepcopy(state), deepcopy(action)
             after = step(reduce, state, action)
@@ -91,12 +92,14 @@ def check_pure(reducer: AnyReducer, actions: Actions, *, settings: Settings | No
             if state != before:
                 text = f"the reducer changes the state in place at {given_action!r}"
                 raise BrokenError(compare(text, before=before, afterwards=state))
-            first = deepcopy(after)
-            again = step(reduce, before, given_action)
-            if again != first:
-                text = f"the reducer gives another state when it is asked again at {given_action!r}"
-                raise BrokenError(compare(text, first=first, again=again))
+            calls.append((before, given_action, deepcopy(after)))
             state = after
+        # Backwards, so that what it remembers by itself shows.
+        for before, action, first in reversed(calls):
+            again = step(reduce, before, action)
+            if again != first:
+                text = f"the reducer gives another state when it is asked again at {action!r}"
+                raise BrokenError(compare(text, first=first, again=again))
 
     run(check, st.lists(actions, max_size=8), settings)
 

@@ -78,6 +78,18 @@ except ModuleNotFoundError as error:
     assert 'pip install "logux-store[testing]"' in text
 
 
+def test_the_fixtures_need_no_hypothesis() -> None:
+    code = "import sys, logux_store.testing.plugin; print('hypothesis' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "False\n"
+
+
 def test_a_name_that_there_is_not_is_no_matter_of_extras() -> None:
     code = """
 try:

@@ -114,6 +114,18 @@ class Remembers:
         return [*self.all]
 
 
+class RemembersIds:
+    """Asked twice at once it gives the same, but not after another action."""
+
+    def __init__(self) -> None:
+        self.ids: set[Any] = set()
+
+    def __call__(self, state: Any, action: Action) -> Any:
+        if action["type"] == "add":
+            self.ids.add(action["id"])
+        return len(self.ids)
+
+
 FEW = settings(max_examples=50, database=None)
 
 
@@ -200,6 +212,11 @@ def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
     with pytest.raises(AssertionError, match="different states for the same actions") as caught:
         check_total(RaisesOnce(), ACTIONS, settings=FEW)
     assert "KeyError() at {'type': 'clear'}" in str(caught.value)
+
+
+def test_a_reducer_with_a_memory_of_its_own_is_found() -> None:
+    with pytest.raises(AssertionError, match="another state when it is asked again"):
+        check_pure(RemembersIds(), ACTIONS, settings=FEW)
 
 
 def test_large_states_are_shown_by_what_differs() -> None:
