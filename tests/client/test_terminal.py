@@ -244,6 +244,7 @@ def test_the_program_may_end_when_nothing_is_unsaved_or_the_user_says_so() -> No
 @virtual
 async def test_what_a_follower_has_not_sent_is_the_leaders_to_save(crew: Crew) -> None:
     leader, follower = await crew.started(2)
+    await asyncio.sleep(1)
     leader.node.connection.disconnect()
     outcome = follower.sync(make(1))
     await asyncio.sleep(1)
