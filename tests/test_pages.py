@@ -35,7 +35,7 @@ def run(code: str, *arguments: str) -> str:
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_each_snippet_runs_without_a_warning(name: str, tmp_path: Path) -> None:
     code = SNIPPETS[name]
-    if re.search(r"^(async )?def test_|^Test\w+ = ", code, re.MULTILINE):
+    if re.search(r"^(async )?def test_|^class Test|^Test\w+ = ", code, re.MULTILINE):
         # A test of the reader's is run as one, with the plugin that the library brings.
         (tmp_path / "test_snippet.py").write_text(code)
         run(code, "-m", "pytest", "-q", "-c", "pyproject.toml", str(tmp_path))
