@@ -57,7 +57,7 @@ def encrypt_actions(
     on_error: Callable[[DecryptionError], object] | None = None,
 ) -> Unbind:
     """Encrypt the actions that the client sends, and decrypt those that come. Call it before
-    `client.start()`, and in every tab, because the one that leads sends for all.
+    `client.start()`, and in every tab alike, because the one that leads sends for all.
 
     `secret` is a password, or an AES key of 16, 24 or 32 bytes; `ignore` are action types that
     leave as they are. When the log drops an action that was sent, the server is told so by a
