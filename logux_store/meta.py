@@ -59,6 +59,7 @@ class Meta:
     key: OrderKey
 
     # Class attributes stand for the keys that most entries lack: they cost an entry nothing.
+    given_time: bool | None = None
     no_auto_reason: bool | None = None
     resubscribe: bool | None = None
     channel: str | None = None

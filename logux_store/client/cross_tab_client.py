@@ -152,8 +152,7 @@ class CrossTabClient(Client):
         self._check_alive()
         self.error = None
         if self._tab.space is None:
-            self._tab.wants = connect
-            self._tab.enter(self._space)
+            self._tab.enter(self._space, connect)
         elif connect:
             self._tab.want(True)
 
@@ -341,5 +340,4 @@ class CrossTabClient(Client):
         self.subscriptions.clear()
         self._events.emit("user", user_id)
         if started:
-            self._tab.wants = wants
-            self._tab.enter(self._space)
+            self._tab.enter(self._space, wants)

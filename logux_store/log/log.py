@@ -60,10 +60,8 @@ class Log:
         self._listeners = Listeners()
         self._events = Emitter()
         self.batches = 0
-        self.given_times: set[str] | None = None
-        """Ids of kept actions that were added with a `time`, if somebody wants to know; then that
-        one takes them out when they are dropped.
-        """
+        self.marks_times = False
+        """Whether an action that is added with a `time` is marked with `given_time`."""
         newest: Iterable[Entry | None] = (
             next(self.store.entries("created", newest_first=True), None),
             next(self.store.entries("added", newest_first=True), None),
@@ -157,6 +155,8 @@ class Log:
             meta = self._make_meta(id, time, reasons)
             if keys:
                 meta.update(keys)
+            if time is not None and self.marks_times:
+                meta.given_time = True
         elif keys or reasons or time is not None or id is not None:
             raise TypeError("an action is added with a Meta or with keys of it, not with both")
         elif meta.added:
@@ -167,13 +167,6 @@ class Log:
             and f" {self._node_id} " in meta.id
         ):
             meta.subprotocol = self.subprotocol
-        if time is not None and self.given_times is not None and self.by_id(meta.id) is None:
-            self.given_times.add(meta.id)
-            try:
-                return self.put(action, meta, generated)
-            finally:
-                if self.by_id(meta.id) is None:
-                    self.given_times.discard(meta.id)
         return self.put(action, meta, generated)
 
     def put(

@@ -40,7 +40,6 @@ class ClientNode(BaseNode):
 
     __slots__ = (
         "_asked_at",
-        "_given",
         "_looked",
         "_measured",
         "_returned",
@@ -74,8 +73,6 @@ class ClientNode(BaseNode):
         # that were.
         self._unsent: dict[str, int] = {}
         self._sent_time = 0
-        # Those that were given their time.
-        self._given: set[str] = set()
         # Of what this node does not hear: up to which `added` it has looked, if it has to, and the
         # ids of own actions that came from the other side since.
         self._looked: int | None = None if "plain" in kinds else log.store.last_added()
@@ -96,7 +93,7 @@ class ClientNode(BaseNode):
         )
         if fix_time:
             self._unbind.append(log.on_drop(self._forget))
-            self._given = log.given_times = set()
+            log.marks_times = True
 
     def read_store(self) -> None:
         """The log has another store, or the store has the numbers of another user."""
@@ -180,7 +177,7 @@ class ClientNode(BaseNode):
         for _, meta in self.log.entries("added", newest_first=True):
             if meta.added <= looked:
                 break
-            if own in meta.id and meta.id not in self._returned and meta.id not in self._given:
+            if own in meta.id and meta.id not in self._returned and not meta.given_time:
                 self._unsent[meta.id] = meta.added
         self._looked = self.log.store.last_added()
         self._returned.clear()
@@ -193,15 +190,14 @@ class ClientNode(BaseNode):
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         own = f" {self.log.node_id} " in meta.id and meta.id not in self._received
-        if own and meta.added and self.fix_time and meta.id not in self._given:
+        if own and meta.added and self.fix_time and not meta.given_time:
             self._unsent[meta.id] = meta.added
         super()._on_add(action, meta)
 
     def _forget(self, entries: list[Entry]) -> None:
-        if self._unsent or self._given:
+        if self._unsent:
             for _, meta in entries:
                 self._unsent.pop(meta.id, None)
-                self._given.discard(meta.id)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
         if self.fix_time:
@@ -213,6 +209,6 @@ class ClientNode(BaseNode):
                 self._looked = last
             own = f" {self.log.node_id} "
             for _, meta, _ in part:
-                if meta.time > self._sent_time and own in meta.id and meta.id not in self._given:
+                if meta.time > self._sent_time and own in meta.id and not meta.given_time:
                     self._sent_time = meta.time
         super()._send_sync(part)

@@ -236,6 +236,83 @@ async def test_a_long_log_is_handed_over_while_it_changes(crew: Crew) -> None:
     assert added.count("meanwhile") > 0
 
 
+@pytest.mark.parametrize("asking", [1, 2])
+@pytest.mark.parametrize("when", ["follower", "candidate"])
+def test_a_wish_to_connect_outlives_the_leader_that_it_was_told(when: str, asking: int) -> None:
+    @virtual
+    async def test(crew: Crew) -> None:
+        tabs = [crew.tab() for _ in range(3)]
+        for tab in tabs:
+            tab.start(connect=False)
+            await role(tab, "follower" if tab is not tabs[0] else "leader")
+        crew.kill(tabs[0])
+        await role(tabs[asking], when)
+        tabs[asking].start()
+        async with asyncio.timeout(10):
+            for tab in tabs[1:]:
+                await tab.wait_for("synchronized")
+        tabs[asking].node.connection.disconnect()
+        async with asyncio.timeout(10):
+            for tab in tabs[1:]:
+                await tab.wait_for("disconnected")
+
+    test()
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_an_action_that_was_given_a_time_keeps_it_in_all_tabs(on_disk: bool) -> None:
+    @virtual
+    async def test(crew: Crew) -> None:
+        disk = Disk()
+
+        def ahead() -> int:
+            return START + 5000 + round(asyncio.get_running_loop().time() * 1000)
+
+        def tab() -> CrossTabClient:
+            return crew.tab(store=DiskStore(disk) if on_disk else None, clock=ahead)
+
+        tabs = [tab(), tab()]
+        given: list[str] = []
+        made: list[str] = []
+
+        def act(n: int) -> None:
+            for client in tabs:
+                store = store_of(client)
+                given.append(store.dispatch.sync(make(n), time=START + n).id)
+                made.append(client.sync(make(n)).id)
+
+        act(-1)
+        for client in tabs:
+            client.start(connect=False)
+        await role(tabs[1], "follower")
+        act(-2)
+        await asyncio.sleep(1)
+        # One that joins has the log, too, and leads when the first is gone.
+        tabs.append(tab())
+        tabs[2].start(connect=False)
+        await role(tabs[2], "follower")
+        crew.kill(tabs.pop(0))
+        for client in tabs:
+            client.start()
+            await client.wait_for("synchronized")
+        act(-3)
+        await asyncio.sleep(1)
+        tabs[0].node.connection.disconnect()
+        await asyncio.sleep(1)
+        act(-4)
+        tabs[0].start()
+        await asyncio.sleep(2)
+        times = {meta.id: meta.time for _, meta in crew.server.log.entries() if meta.id in given}
+        assert [times[id] - START for id in given] == [-1, -1, -2, -2, -3, -3, -4, -4]
+        now = START + asyncio.get_running_loop().time() * 1000
+        for log in (crew.server.log, *(client.log for client in tabs)):
+            entries = {meta.id: meta.time for _, meta in log.entries()}
+            assert {id: entries[id] for id in given} == times
+            assert all(START <= entries[id] <= now for id in made)
+
+    test()
+
+
 # What concerns all tabs.
 
 

@@ -178,18 +178,6 @@ def test_an_action_that_was_added_again_with_a_time_has_not_been_given_it() -> N
     assert times(two.client_log) == {"a": 1000}
 
 
-def test_given_times_are_forgotten_with_their_actions() -> None:
-    two = Clocks(5000, 1000)
-    two.client_log.add(A, time=9000)
-    assert len(two.client._given) == 1
-    two.client_log.remove_reason("test")
-    assert two.client._given == set()
-    two.client_log.on("preadd", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        two.client_log.add(A, time=9000)
-    assert two.client._given == set()
-
-
 def test_an_action_after_a_change_of_the_offset_does_not_wait_for_the_time_that_was_wrong() -> None:
     two = Clocks(5000, 1000)
     two.client_log.add(A)

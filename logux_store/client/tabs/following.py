@@ -182,7 +182,7 @@ class Following:
             case ["debug", type, debug]:
                 return partial(tab.relay, "debug", type, debug)
             case ["wants", bool() as wants]:
-                return partial(setattr, tab, "wants", wants)
+                return partial(tab.heard_wants, wants)
             case ["subprotocol", int() as subprotocol]:
                 return partial(tab.heard_subprotocol, subprotocol)
             case ["user", str() as user_id, token]:

@@ -87,8 +87,8 @@ class Tab:
         self.awaited: Callable[[], Iterable[str]] = tuple
         self._term = 0
         self._looked = 0.0
-        # Whether it has followed or led before in this place.
-        self._met = False
+        # Whether this tab's application wants to be connected, until it leads or the leader knows.
+        self._wish: bool | None = None
 
     def new_store(self) -> ReplicaStore:
         """An empty copy of the log, in memory."""
@@ -102,14 +102,16 @@ class Tab:
 
     # Coming and going.
 
-    def enter(self, space: TabSpace) -> None:
-        """Be among the tabs of this space. Raises what keeps this tab from leading, if it could
-        lead otherwise.
+    def enter(self, space: TabSpace, wants: bool) -> None:
+        """Be among the tabs of this space, and connected if this one `wants` it. Raises what keeps
+        this tab from leading, if it could lead otherwise.
         """
         self.loop = asyncio.get_running_loop()
         space.enter(self.tab_id)
         self.space = space
-        self._met = False
+        self.wants = wants
+        # Who does not want to connect does not disconnect the others.
+        self._wish = wants or None
         try:
             if not self.election.try_to_lead():
                 self.election.start()
@@ -177,7 +179,8 @@ class Tab:
         self.part = part
         self.error = None
         self.custody.move_in(part, differences)
-        self._met = True
+        if self._wish is not None:
+            self.wants, self._wish = self._wish, None
         self._change_role("leader")
         self._emit("failed", None)
         self.sweep()
@@ -272,14 +275,14 @@ class Tab:
         self.error = None
         self.election.won_by_another()
         self.custody.forgot = False
-        wanted, self.wants = self.wants, welcome["wants"]
+        self.wants = welcome["wants"]
         self.node.read_store()
         self._change_role("follower")
         self._emit("failed", None)
         self.set_state(NodeState(welcome["state"]))
-        if wanted and not self._met and not self.wants:
-            self.want(True)
-        self._met = True
+        wish, self._wish = self._wish, None
+        if wish is not None and wish != self.wants:
+            self.want(wish)
         if welcome["error"] is not None:
             self.relay("error", read_error(welcome["error"]))
 
@@ -343,6 +346,9 @@ class Tab:
 
     def want(self, wanted: bool) -> None:
         """The application of some tab wants to be connected, or not to be."""
+        if not isinstance(self.part, Leading):
+            # The leader may be gone before it hears of it, and another have other wishes.
+            self._wish = wanted
         if isinstance(self.part, Following):
             self.part.send("connect", wanted)
             return
@@ -354,6 +360,10 @@ class Tab:
                 self.link.connection.connect()
             else:
                 self.link.connection.disconnect("user")
+
+    def heard_wants(self, wants: bool) -> None:
+        """The leader knows of all wishes up to here."""
+        self.wants, self._wish = wants, None
 
     def change_user(self, user_id: str, token: str | None) -> None:
         """This tab's application has changed the user: tell the other tabs."""

@@ -139,7 +139,7 @@ class TabNode(ClientNode):
     def _on_add(self, action: Action, meta: Meta) -> None:
         client = self.local_node_id.rpartition(":")[0]
         ours = f" {client}:" in meta.id and meta.id not in self._received
-        if ours and meta.added and self.fix_time and meta.id not in self._given:
+        if ours and meta.added and self.fix_time and not meta.given_time:
             self._unsent[meta.id] = meta.added
         BaseNode._on_add(self, action, meta)
 
@@ -148,7 +148,7 @@ class TabNode(ClientNode):
         for id in [id for id, added in self._unsent.items() if added <= last]:
             del self._unsent[id]
         for _, meta, _ in part:
-            if meta.id not in self._given:
+            if not meta.given_time:
                 self._note_sent(meta.id, meta.time)
         BaseNode._send_sync(self, part)
 
