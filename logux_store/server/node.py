@@ -47,11 +47,11 @@ class FilteredNode(ServerNode):
         return [*reversed(kept), *client.take_answers()]
 
     def _set_state(self, state: NodeState) -> None:
-        changed = self.state is not state
-        super()._set_state(state)
-        # The client is told as such, and not of the one state that comes with every action.
-        if changed and state is not NodeState.SENDING:
-            self.client.state_changed(state)
+        if self.state is not state:
+            super()._set_state(state)
+            # The client is told as such, and not of the one state that comes with every action.
+            if state is not NodeState.SENDING:
+                self.client.state_changed(state)
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
         """Hand what the client sent to its queues; they acknowledge it."""

@@ -38,7 +38,14 @@ from logux_store.sync.arrived import Arrived, Filter, filter_received
 from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Texts, Token
 from logux_store.sync.garbage import no_collections
-from logux_store.sync.messages import Message, SharedAction, pack_sync, unpack_sync, write_sync
+from logux_store.sync.messages import (
+    Message,
+    SharedAction,
+    is_number,
+    pack_sync,
+    unpack_sync,
+    write_sync,
+)
 from logux_store.sync.outgoing import Outgoing, split
 from logux_store.sync.states import NodeState, Phase
 from logux_store.sync.turn import Turn
@@ -80,6 +87,7 @@ class BaseNode(Conversation):
         "_received",
         "_send_texts",
         "_sync_added",
+        "_texts",
         "_turn",
         "_unacknowledged",
         "last_received",
@@ -132,6 +140,8 @@ class BaseNode(Conversation):
         # Whether the turn knows of this node.
         self._flushing = False
         self._send_texts: SendTexts | None = getattr(connection, "send_texts", None)
+        # Written, and sent at the end of the flush.
+        self._texts: list[str] = []
         # The `added` of each sync that left and has no answer yet. Lists, because there are few:
         # an empty deque takes ten times as much.
         self._unacknowledged: list[int] = []
@@ -267,10 +277,12 @@ class BaseNode(Conversation):
             else:
                 for part in split(outgoing):
                     self._send_sync(part)
-            if self._unacknowledged and self.state is not NodeState.SENDING:
-                self._set_state(NodeState.SENDING)
         if self._arrived:
             self._send_acknowledgements()
+        if self._texts:
+            self._transmit_texts()
+        if self._unacknowledged and self.state is not NodeState.SENDING:
+            self._set_state(NodeState.SENDING)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
         added = 0
@@ -290,7 +302,17 @@ class BaseNode(Conversation):
             entries = [(action, meta) for action, meta, _ in part]
             self._send(pack_sync(added, entries, *told))
         else:
-            self._transmit(self._send_texts, (write_sync(added, part, *told),))
+            text = write_sync(added, part, *told)
+            if self._durable_at_once:
+                self._texts.append(text)
+            else:
+                self._transmit(self._send_texts, (text,))
+
+    def _transmit_texts(self) -> None:
+        """Send what is written in one call of the system: 5 µs, answers and acknowledgements."""
+        texts, self._texts = tuple(self._texts), []
+        assert self._send_texts is not None
+        super()._transmit(self._send_texts, texts)
 
     def _transmit(self, send: Callable[[Any], None], message: Message | Texts) -> None:
         if not self._durable_at_once and (isinstance(message, tuple) or message[0] in WHEN_DURABLE):
@@ -324,21 +346,23 @@ class BaseNode(Conversation):
     # In.
 
     def receive(self, message: Message) -> None:
-        # Nearly all that comes. What `unpack_sync` checks need not be checked before; saves 1 µs.
-        if self._phase is not Phase.OPEN or type(message) is not list or message[:1] != ["sync"]:
-            super().receive(message)
-            return
-        self._idle.touch()
-        if len(message) > LONG:
-            with no_collections():
+        # Nearly all that comes are these two, and soon checked: saves 1 µs of 5 for a `synced`.
+        name = message[0] if self._phase is Phase.OPEN and type(message) is list and message else ""
+        if name == "synced" and is_number(message):
+            self._idle.touch()
+            self._receive_synced(message[1])
+        elif name == "sync":
+            self._idle.touch()
+            if len(message) > LONG:
+                with no_collections():
+                    self._receive_sync(message)
+            else:
                 self._receive_sync(message)
         else:
-            self._receive_sync(message)
+            super().receive(message)
 
     def _handle(self, message: Message) -> None:
         match message[0]:
-            case "synced":
-                self._receive_synced(message[1])
             case "ping":
                 self.flush()
                 self._believe(message[1])
@@ -370,6 +394,8 @@ class BaseNode(Conversation):
     def _acknowledge(self, arrived: Arrived) -> None:
         arrived.durable = True
         self._send_acknowledgements()
+        if self._texts:
+            self._transmit_texts()
 
     def _send_acknowledgements(self) -> None:
         numbers: list[int] = []
@@ -382,9 +408,8 @@ class BaseNode(Conversation):
         if self._send_texts is None:
             for number in numbers:
                 self._send(["synced", number])
-        elif numbers:
-            texts = tuple([f'["synced",{number}]' for number in numbers])
-            super()._transmit(self._send_texts, texts)
+        else:
+            self._texts += [f'["synced",{number}]' for number in numbers]
 
     def _receive_synced(self, added: int) -> None:
         awaited = self._unacknowledged

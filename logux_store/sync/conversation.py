@@ -402,5 +402,5 @@ class Conversation:
     def _set_state(self, state: NodeState) -> None:
         if self.state is not state:
             self.state = state
-            if self._events.has("state"):
+            if "state" in self._events.listeners:
                 self._events.emit("state")

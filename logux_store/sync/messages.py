@@ -28,6 +28,7 @@ __all__ = [
     "check_message",
     "decode",
     "encode",
+    "is_number",
     "pack_sync",
     "quote",
     "unpack_sync",
@@ -60,25 +61,17 @@ class SharedAction(dict[str, Any]):
     Raises TypeError or ValueError when the action has no JSON form.
     """
 
-    __slots__ = ("_for", "_parts", "json")
+    __slots__ = ("json", "parts", "parts_for")
 
     def __init__(self, action: Action, json: str | None = None) -> None:
         super().__init__(action)
         self.json = to_json(action) if json is None else json
         # The meta, node id and subprotocol that the parts are for.
-        self._for = NOTHING
-        self._parts = NO_PARTS
+        self.parts_for = NOTHING
+        self.parts = NO_PARTS
 
-    def write(self, meta: Meta, base_time: int, local_node_id: str, subprotocol: int) -> str:
-        """The action and its meta as they stand in the text of a `sync`; see `pack_sync`."""
-        known, node_id, version = self._for
-        if known is not meta or node_id != local_node_id or version != subprotocol:
-            self._take_apart(meta, local_node_id, subprotocol)
-        # All that differs between the connections of a server are two numbers.
-        start, ms, middle, time, end = self._parts
-        return f"{start}{ms - base_time}{middle}{time - base_time}{end}"
-
-    def _take_apart(self, meta: Meta, local_node_id: str, subprotocol: int) -> None:
+    def take_apart(self, meta: Meta, local_node_id: str, subprotocol: int) -> None:
+        """Make the parts of what `write_sync` writes."""
         node_id = meta.id.split(" ")[1]
         counter, ms = meta.key[2:]
         if node_id != local_node_id:
@@ -91,8 +84,8 @@ class SharedAction(dict[str, Any]):
         if meta.subprotocol is not None and meta.subprotocol != subprotocol:
             end = f',"subprotocol":{meta.subprotocol}}}'
         start = f'{self.json},{{"id":{before}'
-        self._parts = (start, ms, f'{after},"time":', meta.time, end)
-        self._for = (meta, local_node_id, subprotocol)
+        self.parts = (start, ms, f'{after},"time":', meta.time, end)
+        self.parts_for = (meta, local_node_id, subprotocol)
 
 
 def decode(text: str | bytes) -> Message:
@@ -179,7 +172,12 @@ def write_sync(
     """The text of what `pack_sync` makes, ten times as fast."""
     items = [f'["sync",{added}']
     for action, meta, _ in outgoing:
-        items.append(action.write(meta, base_time, local_node_id, subprotocol))
+        known, node_id, version = action.parts_for
+        if known is not meta or node_id != local_node_id or version != subprotocol:
+            action.take_apart(meta, local_node_id, subprotocol)
+        # All that differs between the connections of a server are two numbers.
+        start, ms, middle, time, end = action.parts
+        items.append(f"{start}{ms - base_time}{middle}{time - base_time}{end}")
     return f"{','.join(items)}]"
 
 
@@ -326,7 +324,8 @@ def _is_times(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_counter, value))
 
 
-def _is_number(message: Message) -> bool:
+def is_number(message: Message) -> bool:
+    """Whether it is a message of a name and a number."""
     return len(message) == 2 and type(message[1]) is int and 0 <= message[1] <= MAX_SAFE
 
 
@@ -334,9 +333,9 @@ _CHECKS: dict[str, Callable[[Message], bool]] = {
     "connect": lambda message: _is_greeting(message, _is_count),
     "connected": lambda message: _is_greeting(message, _is_times),
     "sync": _is_sync,
-    "synced": _is_number,
-    "ping": _is_number,
-    "pong": _is_number,
+    "synced": is_number,
+    "ping": is_number,
+    "pong": is_number,
     "headers": lambda message: len(message) == 2 and _is_object(message[1]),
     "error": lambda message: (
         2 <= len(message) <= 3 and isinstance(message[1], str) and _is_shallow(message)
