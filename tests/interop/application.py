@@ -58,6 +58,10 @@ class Application(Protocol):
         """The fields of all tasks, by id."""
         ...
 
+    async def task_sinces(self) -> list[int]:
+        """The `since` (ms) with which tasks were loaded, 0 for all that there is."""
+        ...
+
     async def undo(self, id: str, reason: str) -> None: ...
     async def say(self, action: Action, **meta: Any) -> None:
         """Add an action of the server."""
@@ -106,6 +110,10 @@ class JavaScriptServer:
         tasks: dict[str, dict[str, Any]] = await self._node.call("server.tasks")
         return tasks
 
+    async def task_sinces(self) -> list[int]:
+        sinces: list[int] = await self._node.call("server.taskSinces")
+        return sinces
+
     async def undo(self, id: str, reason: str) -> None:
         await self._node.call("server.undo", id=id, reason=reason)
 
@@ -124,6 +132,7 @@ class PythonServer:
         self._processed: list[str] = []
         self._tasks: dict[str, dict[str, Any]] = {}
         self._sinces: list[dict[str, Any] | None] = []
+        self._task_sinces: list[int] = []
 
     @property
     def server(self) -> Server:
@@ -163,7 +172,7 @@ class PythonServer:
             server,
             "tasks",
             access=lambda ctx, id: id != "closed",
-            load=lambda ctx, id: self._task(id),
+            load=self._load_task,
             create=lambda ctx, id, fields, time: self._write(id, fields, time),
             change=lambda ctx, id, fields, time: self._write(id, fields, time),
             delete=lambda ctx, id: self._tasks.pop(id, None) and None,
@@ -214,6 +223,10 @@ class PythonServer:
             if at >= since and (not author or said.get("author") == author)
         ]
 
+    def _load_task(self, ctx: Any, id: str, since: int) -> dict[str, Any]:
+        self._task_sinces.append(since)
+        return self._task(id)
+
     def _task(self, id: str) -> dict[str, Any]:
         if id not in self._tasks:
             raise NotFoundError
@@ -252,6 +265,9 @@ class PythonServer:
             id: {name: field.value for name, field in fields.items()}
             for id, fields in self._tasks.items()
         }
+
+    async def task_sinces(self) -> list[int]:
+        return self._task_sinces
 
     async def undo(self, id: str, reason: str) -> None:
         for name, entries in self._rooms.items():

@@ -1,98 +1,210 @@
-"""Sync maps of `@logux/client` on servers of both languages."""
+"""Sync maps of clients of both languages, on servers of both languages."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
+from logux_store import Client, MemoryStore, sync_map_template
+from logux_store.log import LogStore
 from tests.interop.conftest import World
+from tests.interop.maps import JavaScriptMaps, Maps, PythonMaps, until
+from tests.interop.peers import PythonPeer
 
 
-class Maps:
-    """The tasks as one JavaScript client sees them."""
+async def join(world: World, user: str, language: str) -> Maps:
+    """The tasks of a new client, which is connected."""
+    options: dict[str, Any] = {"fixTime": False} if language == "javascript" else {}
+    peer = await world.join(user, language=language, **options)
+    if isinstance(peer, PythonPeer):
+        return PythonMaps(peer)
+    return JavaScriptMaps(world.node, f"peer {len(world.peers) - 1}")
 
-    def __init__(self, world: World, name: str) -> None:
-        self._world = world
-        self._name = name
 
-    async def __call__(self, function: str, **arguments: Any) -> Any:
-        return await self._world.node.call(f"maps.{function}", name=self._name, **arguments)
-
-    async def until(self, id: str, **fields: Any) -> None:
-        value = {"id": id, "isLoading": False, **fields}
-        try:
-            await self("untilMap", id=id, value=value)
-        except AssertionError:
-            map = await self("map", id=id)
-            raise AssertionError(f"{map} does not become {value}") from None
+# The pair of originals comes along to show that the tests ask for what they do.
+@pytest.fixture(
+    params=[("python", "javascript"), ("javascript", "python"), ("javascript", "javascript")],
+    ids=" and ".join,
+)
+async def maps(mixed: World, request: pytest.FixtureRequest) -> list[Maps]:
+    """Of two connected clients."""
+    ann, bob = request.param
+    return [await join(mixed, "ann", ann), await join(mixed, "bob", bob)]
 
 
 @pytest.fixture
-async def maps(any_server: World) -> list[Maps]:
-    """Of two connected clients."""
-    for user in ("ann", "bob"):
-        await any_server.join(user, fixTime=False)
-    return [Maps(any_server, "peer 0"), Maps(any_server, "peer 1")]
+async def ours(mixed: World) -> PythonMaps:
+    """Of a client of this library, which is connected, as `mixed.peers[0]`."""
+    maps = await join(mixed, "ann", "python")
+    assert isinstance(maps, PythonMaps)
+    return maps
 
 
-async def test_a_map_is_created_loaded_changed_and_deleted(
-    any_server: World, maps: list[Maps]
-) -> None:
+@pytest.fixture
+async def theirs(mixed: World, ours: PythonMaps) -> Maps:
+    """Of a JavaScript client, which is connected too."""
+    return await join(mixed, "bob", "javascript")
+
+
+async def test_a_map_is_created_loaded_changed_and_deleted(mixed: World, maps: list[Maps]) -> None:
     ann, bob = maps
-    fields = {"title": "tea", "done": False}
-    assert await ann("create", id="1", fields=fields) == "processed"
-    assert await bob("load", id="1") == "processed"
-    await bob.until("1", **fields)
-    assert await bob("change", id="1", fields={"done": True}) == "processed"
-    assert await ann("load", id="1") == "processed"
+    assert await ann.create("1", title="tea", done=False) == "processed"
+    assert await bob.load("1") == "processed"
+    await bob.until("1", title="tea", done=False)
+    assert await bob.change("1", done=True) == "processed"
+    assert await ann.load("1") == "processed"
     await ann.until("1", title="tea", done=True)
-    assert await ann("change", id="1", fields={"title": "coffee"}) == "processed"
+    assert await ann.change("1", title="coffee") == "processed"
     await bob.until("1", title="coffee", done=True)
-    assert await any_server.server.tasks() == {"1": {"title": "coffee", "done": True}}
-    assert await ann("delete", id="1") == "processed"
-    assert await any_server.server.tasks() == {}
+    assert await mixed.server.tasks() == {"1": {"title": "coffee", "done": True}}
+    assert await ann.delete("1") == "processed"
+    assert await mixed.server.tasks() == {}
+    if isinstance(bob, PythonMaps):
+        await until(bob.open["1"], lambda: bob.open["1"].deleted, "deleted")
 
 
-async def test_the_last_write_of_each_field_wins(any_server: World, maps: list[Maps]) -> None:
+async def test_the_last_write_of_each_field_wins(mixed: World, maps: list[Maps]) -> None:
     ann, bob = maps
-    assert await ann("create", id="1", fields={"title": "a", "note": "a"}) == "processed"
+    assert await ann.create("1", title="a", note="a") == "processed"
     for client in maps:
-        assert await client("load", id="1") == "processed"
-    await any_server.peers[0].disconnect()
+        assert await client.load("1") == "processed"
+    await mixed.peers[0].disconnect()
     # Of what ann does offline, bob's later title wins when she is back; her note stays.
-    change = asyncio.create_task(ann("change", id="1", fields={"title": "b", "note": "b"}))
+    change = asyncio.create_task(ann.change("1", title="b", note="b"))
     await ann.until("1", title="b", note="b")
     # Of two writes in one millisecond, ids decide.
-    await any_server.node.call("clock.set", skew=1000)
-    assert await bob("change", id="1", fields={"title": "c"}) == "processed"
-    await any_server.peers[0].connect()
+    await mixed.node.call("clock.set", skew=1000)
+    assert await bob.change("1", title="c") == "processed"
+    await mixed.peers[0].connect()
     assert await change == "processed"
     for client in maps:
         await client.until("1", title="c", note="b")
-    assert await any_server.server.tasks() == {"1": {"title": "c", "note": "b"}}
+    assert await mixed.server.tasks() == {"1": {"title": "c", "note": "b"}}
 
 
 async def test_a_change_that_fails_is_taken_back(maps: list[Maps]) -> None:
     ann, _ = maps
-    assert await ann("create", id="1", fields={"title": "good"}) == "processed"
-    assert await ann("load", id="1") == "processed"
-    assert await ann("change", id="1", fields={"title": "bad"}) == "error"
+    assert await ann.create("1", title="good") == "processed"
+    assert await ann.load("1") == "processed"
+    assert await ann.change("1", title="bad") == "error"
+    if isinstance(ann, PythonMaps):
+        # The original forgets the good title.
+        assert ann.open["1"].fields == {"title": "good"}
 
 
 @pytest.mark.parametrize(("id", "reason"), [("closed", "denied"), ("missing", "notFound")])
 async def test_a_map_may_be_refused(maps: list[Maps], id: str, reason: str) -> None:
-    assert await maps[0]("load", id=id) == reason
+    assert await maps[0].load(id) == reason
+
+
+async def test_what_access_rules_forbid_is_taken_back(mixed: World, maps: list[Maps]) -> None:
+    ann, _ = maps
+    assert await ann.filter() == "processed"
+    assert await ann.create("1", title="a") == "processed"
+    assert await ann.create("closed", title="a") == "denied"
+    await ann.until_listed("1")
+    if isinstance(ann, PythonMaps):
+        # The original lists what it may not change.
+        assert await ann.change("closed", title="b") == "denied"
+        assert await ann.delete("closed") == "denied"
+        await ann.until_listed("1")
+    assert await mixed.server.tasks() == {"1": {"title": "a"}}
 
 
 async def test_a_filter_follows_what_is_created_changed_and_deleted(maps: list[Maps]) -> None:
     ann, bob = maps
-    assert await ann("create", id="1", fields={"title": "a", "list": "x"}) == "processed"
-    assert await ann("create", id="2", fields={"title": "b", "list": "y"}) == "processed"
-    assert await bob("filter", fields={"list": "x"}) == "processed"
-    await bob("untilListed", ids=["1"])
-    assert await ann("create", id="3", fields={"title": "c", "list": "x"}) == "processed"
-    await bob("untilListed", ids=["1", "3"])
-    assert await ann("change", id="1", fields={"list": "y"}) == "processed"
-    await bob("untilListed", ids=["3"])
-    assert await ann("delete", id="3") == "processed"
-    await bob("untilListed", ids=[])
+    assert await ann.create("1", title="a", list="x") == "processed"
+    assert await ann.create("2", title="b", list="y") == "processed"
+    assert await bob.filter(list="x") == "processed"
+    await bob.until_listed("1")
+    assert await ann.create("3", title="c", list="x") == "processed"
+    await bob.until_listed("1", "3")
+    assert await ann.change("1", list="y") == "processed"
+    await bob.until_listed("3")
+    assert await ann.delete("3") == "processed"
+    await bob.until_listed()
+
+
+async def test_maps_follow_again_after_a_reconnection(mixed: World, maps: list[Maps]) -> None:
+    ann, bob = maps
+    assert await ann.create("1", title="a", note="a") == "processed"
+    assert await ann.load("1") == "processed"
+    assert await ann.filter(note="a") == "processed"
+    await mixed.peers[0].disconnect()
+    assert await bob.change("1", title="b") == "processed"
+    assert await bob.create("2", title="b", note="a") == "processed"
+    await mixed.peers[0].connect()
+    await ann.until("1", title="b", note="a")
+    await ann.until_listed("1", "2")
+    # They say since when they know the rest.
+    assert max(await mixed.server.task_sinces()) > 0
+    assert await bob.change("1", title="c") == "processed"
+    await ann.until("1", title="c", note="a")
+
+
+async def test_a_list_has_nothing_that_went_while_the_client_was_away(
+    mixed: World, ours: PythonMaps, theirs: Maps
+) -> None:
+    for id in ("1", "2", "3"):
+        assert await theirs.create(id, title="a", list="x") == "processed"
+    assert await theirs.create("4", title="old", list="y") == "processed"
+    assert await ours.filter(list="x") == "processed"
+    await ours.until_listed("1", "2", "3")
+    await mixed.peers[0].disconnect()
+    assert await theirs.delete("1") == "processed"
+    assert await theirs.change("2", list="y") == "processed"
+    assert await theirs.change("4", list="x") == "processed"
+    await mixed.peers[0].connect()
+    await ours.until_listed("3", "4")
+    assert ours.list.maps["4"].fields == {"title": "old", "list": "x"}
+
+
+async def test_a_list_loads_fields_that_changed_at_different_times(
+    ours: PythonMaps, theirs: Maps
+) -> None:
+    assert await theirs.create("1", title="a", list="x") == "processed"
+    assert await theirs.change("1", list="y") == "processed"
+    assert await ours.filter(list="y") == "processed"
+    assert ours.list.values == [{"id": "1", "title": "a", "list": "y"}]
+
+
+async def test_maps_are_kept_offline_for_the_next_run(mixed: World) -> None:
+    template = sync_map_template("tasks", offline=True)
+    store = MemoryStore()
+    theirs = await join(mixed, "bob", "javascript")
+    for id in ("1", "2"):
+        assert await theirs.create(id, title="a", list="x") == "processed"
+
+    async with our_client(mixed, store) as client:
+        with template(client).create_filter({"list": "x"}) as filter:
+            await filter.loading
+    assert await theirs.change("1", title="b") == "processed"
+    assert await theirs.delete("2") == "processed"
+
+    client = our_client(mixed, store)
+    tasks = template(client)
+    filter = tasks.create_filter({"list": "x"})
+    assert [value["title"] for value in filter.values] == ["a", "a"]
+    tasks.change("1", {"note": "mine"})
+    created = tasks.create({"id": "3", "title": "c", "list": "x"})
+    async with client:
+        await created
+        expected = {"1": {"title": "b", "list": "x", "note": "mine"}}
+        expected["3"] = {"title": "c", "list": "x"}
+        await until(
+            filter,
+            lambda: {id: map.fields for id, map in filter.maps.items()} == expected,
+            expected,
+        )
+        assert await mixed.server.tasks() == expected
+
+
+def our_client(world: World, store: LogStore) -> Client:
+    return Client(
+        server=world.wire.url,
+        subprotocol=1,
+        user_id="ann",
+        token="secret",
+        store=store,
+        allow_dangerous_protocol=True,
+    )

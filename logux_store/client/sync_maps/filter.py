@@ -132,7 +132,7 @@ class SyncMapFilter:
             # With `since`, it sends only a part of what this client has never had.
             is_sent = not map.is_loading or "since" not in subscription
             if not (is_sent and self._maps.is_brought(id)):
-                map.subscribe()
+                self._maps.checks.ask(map)
                 continue
             map.load_done(meta)
             if id in self._watched and id not in self.maps:
@@ -165,7 +165,7 @@ class SyncMapFilter:
         if may_match or maps.is_known(id):
             self._watch(id, [(action, meta)])
             if id in self._watched and not (maps.is_asking(self) or maps.is_brought(id)):
-                self._watched[id][0].subscribe()
+                maps.checks.ask(self._watched[id][0])
 
     def _watch(self, id: str, entries: Iterable[Entry] = ()) -> None:
         map = self._maps.hold(id, entries)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from logux_store.actions import Action
 from logux_store.client.client import Client
 from logux_store.client.outcome import Outcome
+from logux_store.client.sync_maps.checks import Checks
 from logux_store.client.sync_maps.filter import SyncMapFilter
 from logux_store.client.sync_maps.kept import Kept
 from logux_store.client.sync_maps.names import Names
@@ -48,6 +49,7 @@ class SyncMaps:
         self._open: dict[str, SyncMap] = {}
         self._filters: list[SyncMapFilter] = []
         self.kept = Kept(client, names, offline)
+        self.checks = Checks()
         # The subscriptions that the server has not answered, with those who wait for the answer.
         self._asked: dict[str, Subscription] = {}
         # Those of them that are filters, closed ones included.
@@ -67,11 +69,13 @@ class SyncMaps:
             client.on("state", self._state_changed),
             client.on("user", self._user_changed),
         ]
-        for type in names.all:
-            self._unbind += (
-                client.type(type, self.kept.before_add, event="preadd"),
-                client.type(type, self._added),
-            )
+        self._unbind += (
+            client.type(type, self.kept.before_add, event="preadd") for type in names.all
+        )
+        self._unbind += (client.type(type, self._added) for type in names.facts)
+        # Not by type, so that the node hears of a wish first: the server is to have it before the
+        # subscription that may follow from it.
+        self._unbind.append(client.log.on("add", self._sync_added, kinds=("sync",)))
         self._read()
 
     # What users call.
@@ -266,10 +270,18 @@ class SyncMaps:
         for one in subscription.asking:
             if isinstance(one, SyncMapFilter):
                 self._filter_answered(one, subscription.action, meta, error)
-            elif one.users and error is None:
-                one.load_done(meta)
-            elif one.users and error is not None:
-                one.load_failed(error, meta, "creating" in subscription.action)
+            else:
+                self._map_answered(one, subscription.action, meta, error)
+
+    def _map_answered(
+        self, map: SyncMap, action: Action, meta: Meta, error: UndoError | None
+    ) -> None:
+        if not self.checks.is_asked_again(map, error) and map.users:
+            if error is None:
+                map.load_done(meta)
+            else:
+                map.load_failed(error, meta, "creating" in action)
+        self.checks.go_on()
 
     def _filter_answered(
         self, filter: SyncMapFilter, action: Action, meta: Meta, error: UndoError | None
@@ -293,6 +305,10 @@ class SyncMaps:
             map.start(self.kept.entries(map.id))
         for filter in self._filters:
             filter.read()
+
+    def _sync_added(self, action: Action, meta: Meta) -> None:
+        if action["type"] in self.names.wishes:
+            self._added(action, meta)
 
     def _added(self, action: Action, meta: Meta) -> None:
         if self.names.is_whole(action):
@@ -356,12 +372,13 @@ class SyncMaps:
             # The server forgets what it has brought, and brings it again with the list; what is not
             # in the log any more is not asked again.
             self._brought.clear()
+            self.checks.clear()
             by_id = self.client.log.by_id
             self._asked = {id: asked for id, asked in self._asked.items() if by_id(id)}
             self._asking = {filter: None for filter in self._asking if not filter.is_closed}
 
     def _user_changed(self, _user_id: str) -> None:
-        for forgotten in (self._asked, self._asking, self._brought):
+        for forgotten in (self._asked, self._asking, self._brought, self.checks):
             forgotten.clear()
         for filter in self._filters:
             filter.stop()

@@ -20,7 +20,7 @@ __all__ = ["Names"]
 class Names:
     """The names for the objects called `plural`."""
 
-    __slots__ = ("all", "creating", "deleting", "plural", "wishes", "writing")
+    __slots__ = ("all", "creating", "deleting", "facts", "plural", "wishes", "writing")
 
     def __init__(self, plural: str) -> None:
         if not isinstance(plural, str) or not plural:
@@ -30,7 +30,8 @@ class Names:
         self.writing = self.creating | self._types("change", "changed")
         self.deleting = self._types("delete", "deleted")
         self.wishes = self._types("create", "change", "delete")
-        self.all = self.writing | self.deleting
+        self.facts = self._types("created", "changed", "deleted")
+        self.all = self.wishes | self.facts
 
     def _types(self, *verbs: str) -> frozenset[str]:
         return frozenset(self.type(verb) for verb in verbs)

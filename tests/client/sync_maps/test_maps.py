@@ -327,3 +327,16 @@ async def close(client: TestClient) -> None:
     store = client.log.store
     assert isinstance(store, SQLiteStore)
     store.close()
+
+
+@virtual
+async def test_the_server_hears_of_a_creation_before_the_subscription_to_it(world: World) -> None:
+    ann, tasks = await world.join("ann")
+    with tasks.create_filter():
+        await ann.settle()
+        sent = len(ann.pair.left_sent)
+        await tasks.create({"id": "1", "title": "a"})
+        await ann.settle()
+        messages = ann.pair.left_sent[sent:]
+        types = [part["type"] for m in messages if m[0] == "sync" for part in m[2::2]]
+        assert types == ["tasks/create", "logux/subscribe"]

@@ -8,6 +8,7 @@ let rooms = {}
 let tasks = {}
 let processed = []
 let sinces = []
+let taskSinces = []
 
 function millis(id) {
   return parseInt(id.split(' ')[0])
@@ -94,7 +95,8 @@ function defineMaps() {
     delete(ctx, id) {
       delete tasks[id]
     },
-    load(ctx, id) {
+    load(ctx, id, since) {
+      taskSinces.push(since)
       if (!tasks[id]) throw new LoguxNotFoundError()
       return withTimes(id)
     }
@@ -158,6 +160,10 @@ export let calls = {
 
   async tasks() {
     return Object.fromEntries(Object.entries(tasks).map(([id, task]) => [id, task.fields]))
+  },
+
+  async taskSinces() {
+    return taskSinces
   },
 
   async undo({ id, reason }) {
