@@ -21,6 +21,9 @@ K = TypeVar("K", int, OrderKey)
 
 Groups: TypeAlias = defaultdict[str, SortedEntries[K]]
 
+# The four criteria of `remove_reason` besides the id, when none is given.
+UNBOUNDED = (None, None, None, None)
+
 
 class MemoryStore:
     """A `LogStore` that lives as long as the process.
@@ -138,7 +141,7 @@ class MemoryStore:
             if entry is None or reason not in entry[1].reasons:
                 return []
             added = entry[1].added
-            if older_than is younger_than is min_added is max_added is None:
+            if (older_than, younger_than, min_added, max_added) == UNBOUNDED:
                 return self._take_reason(entry, reason)
             min_added = added if min_added is None else max(min_added, added)
             max_added = added if max_added is None else min(max_added, added)
