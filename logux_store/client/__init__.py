@@ -1,7 +1,8 @@
 """The client: one user's log and its synchronization with a server."""
 
 from logux_store.client.badge import BADGE_MESSAGES, Badge, badge
-from logux_store.client.client import Client, DangerousProtocolError, tab_reasons
+from logux_store.client.client import Client, tab_reasons
+from logux_store.client.connecting import DangerousProtocolError
 from logux_store.client.cross_tab_client import CrossTabClient
 from logux_store.client.encryption import DecryptionError, encrypt_actions
 from logux_store.client.outcome import Outcome

@@ -15,17 +15,12 @@ from typing import Any, ClassVar, Literal
 
 from logux_store.actions import Action, ActionCreator, check_sendable
 from logux_store.client.accounts import client_part, open_account
+from logux_store.client.connecting import dangers_of, make_connection
 from logux_store.client.dropped import Dropped
-from logux_store.client.options import (
-    check_connection,
-    check_prefix,
-    check_subprotocol,
-    check_token,
-    check_url,
-)
+from logux_store.client.options import check_prefix, check_subprotocol, check_token
 from logux_store.client.outcome import Outcome, Outcomes
 from logux_store.client.subscriptions import Subscriptions, check_channel
-from logux_store.connections import Reconnect, TransportName, WebSocketConnection
+from logux_store.connections import TransportName
 from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
 from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
@@ -35,17 +30,11 @@ from logux_store.log.log import EVENTS as LOG_EVENTS
 from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, NodeState
 
-__all__ = ["Client", "DangerousProtocolError", "tab_reasons"]
+__all__ = ["Client", "tab_reasons"]
 
 EVENTS = ("state", "role", "user", *LOG_EVENTS)
 SYNCING = "syncing"
 SUBSCRIPTION_TYPES = ("logux/subscribe", "logux/unsubscribe")
-
-
-class DangerousProtocolError(Exception):
-    """The server was reached over `ws://`, without encryption, and does not say that it is in
-    development.
-    """
 
 
 def tab_reasons(tab_id: str) -> tuple[str, str]:
@@ -103,16 +92,13 @@ class Client:
         self.prefix = prefix
         self.random = random
         self.allow_dangerous_protocol = allow_dangerous_protocol
-        connection: Connection
-        if isinstance(server, str):
-            connection = Reconnect(
-                WebSocketConnection(check_url(server), transport=transport),
-                attempts=attempts,
-                min_delay=min_delay,
-                max_delay=max_delay,
-            )
-        else:
-            connection = check_connection(server)
+        connection = make_connection(
+            server,
+            transport=transport,
+            attempts=attempts,
+            min_delay=min_delay,
+            max_delay=max_delay,
+        )
         self.server = server
         self.error: Exception | None = None
         """Why the client will not connect again by itself, if so."""
@@ -390,16 +376,10 @@ class Client:
         return self.saves_state and self.log.store.remembers(id)
 
     def _check_protocol(self) -> None:
-        if (
-            isinstance(self.server, str)
-            and self.server.startswith("ws://")
-            and not self.allow_dangerous_protocol
-            and self.node.remote_headers.get("env") != "development"
-        ):
-            error = DangerousProtocolError(
-                f"{self.server} is not encrypted and the server is not in development; use wss://, "
-                "or set allow_dangerous_protocol=True where the network is trusted"
-            )
+        if self.allow_dangerous_protocol:
+            return
+        error = dangers_of(self.server, self.node.remote_headers)
+        if error is not None:
             self._close(error)
             raise error
 

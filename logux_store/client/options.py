@@ -1,10 +1,6 @@
 """The checks of a client's options: what is wrong with one is said where it is given."""
 
-from typing import Any
-
-from logux_store.sync import Connection
-
-__all__ = ["check_connection", "check_prefix", "check_subprotocol", "check_token", "check_url"]
+__all__ = ["check_prefix", "check_subprotocol", "check_token"]
 
 
 def check_subprotocol(subprotocol: object) -> None:
@@ -25,26 +21,3 @@ def check_prefix(prefix: object) -> None:
     """Raise ValueError unless `prefix` is a string that is not empty."""
     if not isinstance(prefix, str) or not prefix:
         raise ValueError(f"prefix is a string that is not empty, not {prefix!r}")
-
-
-def check_url(server: str) -> str:
-    """Return the server's URL, or raise ValueError unless it is a WebSocket's."""
-    if not server.startswith(("ws://", "wss://")):
-        raise ValueError(f"server is a URL that begins with wss:// or ws://, not {server!r}")
-    return server
-
-
-def check_connection(server: Any) -> Connection:
-    """Return the connection, or raise TypeError that says what it lacks."""
-    missing = [
-        name
-        for name in ("connected", "connect", "disconnect", "send", "on", "destroy")
-        if not hasattr(server, name)
-    ]
-    if missing:
-        raise TypeError(
-            f"server is a URL or an object of the Connection protocol; {server!r} lacks "
-            + ", ".join(missing)
-        )
-    connection: Connection = server
-    return connection
