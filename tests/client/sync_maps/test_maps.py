@@ -7,6 +7,7 @@ import pytest
 from logux_adapters.sqlite import SQLiteStore
 
 from logux_store import SyncMaps, UndoError, create_store_creator
+from logux_store.client.sync_maps.checks import MAX_ATTEMPTS
 from logux_store.testing import TestClient
 from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, virtual
 
@@ -340,3 +341,26 @@ async def test_the_server_hears_of_a_creation_before_the_subscription_to_it(worl
         messages = ann.pair.left_sent[sent:]
         types = [part["type"] for m in messages if m[0] == "sync" for part in m[2::2]]
         assert types == ["tasks/create", "logux/subscribe"]
+
+
+@virtual
+async def test_what_comes_into_a_list_and_cannot_be_loaded_is_asked_for_again(world: World) -> None:
+    for id in ("1", "2", "3"):
+        world.put(id, title="a", list="y")
+    ann, tasks = await world.join("ann")
+    _, others = await world.join("bob")
+    filter = tasks.create_filter({"list": "x"})
+    await filter.loading
+    world.failures = 3
+    await others.change("1", {"list": "x"})
+    await others.change("2", {"list": "x"})
+    await ann.settle()
+    assert [value["title"] for value in filter.values] == ["a", "a"]
+    world.failures = 1000
+    await others.change("3", {"list": "x"})
+    await ann.settle()
+    assert ids(filter) == ["1", "2"]
+    assert 1000 - world.failures == MAX_ATTEMPTS
+    filter.close()
+    await ann.settle()
+    assert not any(ann.subscribed(f"tasks/{id}") for id in ("1", "2", "3"))
