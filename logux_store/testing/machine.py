@@ -29,17 +29,14 @@ from logux_store.actions import Action, to_json
 from logux_store.meta import Entry, Meta
 from logux_store.server import Context
 from logux_store.store import Reducer, Store, create_store_creator
-from logux_store.store.reducers import as_reducer
 from logux_store.testing.client import TestClient
+from logux_store.testing.kept import fold_kept, keep_all
 from logux_store.testing.pair import TestPair
 from logux_store.testing.server import TestServer
 from logux_store.testing.texts import compare
 from logux_store.testing.virtual import VirtualLoop
-from logux_store.timeline import INIT
 
 __all__ = ["ApplicationMachine"]
-
-KEPT = "kept"
 
 
 def some_client() -> SearchStrategy[int]:
@@ -72,7 +69,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = VirtualLoop()
         self.server = TestServer()
-        self.server.log.on("preadd", self._keep)
+        keep_all(self.server.log)
         self.define(self.server)
         self.clients = [
             TestClient(user, server=self.server, pair=TestPair(held=True)) for user in self.users
@@ -98,14 +95,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         """What the store of the client with this number has to show at the end: the fold of all
         that the server has accepted and not undone.
         """
-        entries = [*self.server.log.entries()]
-        undone = {action["id"] for action, _ in entries if action["type"] == "logux/undo"}
-        reduce = as_reducer(type(self).reducer)
-        state = reduce(None, INIT)
-        for action, meta in entries:
-            if action["type"] != "logux/undo" and meta.id not in undone:
-                state = reduce(state, action)
-        return state
+        return fold_kept(type(self).reducer, self.server.log)
 
     def run(self, call: Callable[..., object], *args: Any) -> None:
         """Call something while the event loop runs."""
@@ -208,14 +198,6 @@ class ApplicationMachine(RuleBasedStateMachine):
                 )
                 states = compare(text, expected=expected, shows=store.state)
                 raise AssertionError(f"{states}\n\n{self._log()}")
-
-    def _keep(self, action: Action, meta: Meta) -> None:
-        type = action["type"]
-        if type == "logux/undo":
-            if self.server.log.by_id(action["id"]) is not None:
-                meta.reasons.append(KEPT)
-        elif not type.startswith("logux/"):
-            meta.reasons.append(KEPT)
 
     def _log(self) -> str:
         """The server's log as a table for people."""

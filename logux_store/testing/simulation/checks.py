@@ -11,9 +11,10 @@ from logux_store.log import Log
 from logux_store.meta import Entry
 from logux_store.sync import NodeState
 from logux_store.testing.simulation.application import make_reducer, room_of, view
-from logux_store.testing.simulation.nodes import ClientProgram, Sent, ServerProgram, verdict
+from logux_store.testing.simulation.nodes import ClientProgram, ServerProgram
+from logux_store.testing.simulation.sent import Sent, verdict
 
-__all__ = ["Fault", "at_rest", "find_faults"]
+__all__ = ["Fault", "at_rest", "check_connections", "check_log", "check_time", "find_faults"]
 
 
 class Fault(NamedTuple):
@@ -73,11 +74,14 @@ def find_faults(
     by_name = {server.name: server for server in servers}
     for server in servers:
         yield from check_server(server)
+        yield from check_connections(server)
     # What a server has forgotten its clients show, and nobody can know it.
     forgetful = clients[0].scenario.forgetful if clients else set()
     for client in clients:
         if client.server.name not in forgetful:
-            yield from check_client(client, by_name[client.server.name])
+            server = by_name[client.server.name]
+            yield from check_client(client, server)
+            yield from check_log(client, server.server.log)
     for action in sent.values():
         if action.client.server.name not in forgetful:
             yield from check_sent(action, by_name[action.client.server.name].server.log)
@@ -96,6 +100,11 @@ def check_server(program: ServerProgram) -> Iterator[Fault]:
     disorder = server.log.store.value("disorder")
     if disorder is not None:
         yield Fault("order", f"{program.name}: {disorder}")
+
+
+def check_connections(program: ServerProgram) -> Iterator[Fault]:
+    """A server at rest has no clients but those that are connected, and nothing waits for them."""
+    server = program.server
     connected = [*server.client_ids.values()]
     for client in connected:
         if client.unconfirmed:
@@ -119,7 +128,6 @@ def check_server(program: ServerProgram) -> Iterator[Fault]:
 def check_client(program: ClientProgram, server: ServerProgram) -> Iterator[Fault]:
     """A client shows what the server's log says, and everything has one place."""
     log = server.server.log
-    client = program.client
     rooms = [*program.wanted]
     if program.scenario.history == 1000:
         # Mail that was forgotten does not come again after a restart.
@@ -134,6 +142,13 @@ def check_client(program: ClientProgram, server: ServerProgram) -> Iterator[Faul
                 f"{program.name} shows another {room} than {server.name} has:\n"
                 f"    {program.name}: {shown}\n    {server.name}: {expected}",
             )
+
+
+def check_log(program: ClientProgram, log: Log) -> Iterator[Fault]:
+    """In a client's log everything has the place that it has in the server's, and it is not too
+    long.
+    """
+    client = program.client
     for _, meta in client.log.entries():
         there = log.by_id(meta.id)
         if there is not None and there[1].time != meta.time:
@@ -186,11 +201,7 @@ def check_sent(sent: Sent, log: Log) -> Iterator[Fault]:
     if times > 1:
         yield Fault("twice", f"{name} was processed {times} times")
     entry = log.by_id(sent.id)
-    precision = sent.client.scenario.precision
-    if entry is not None and precision is not None and sent.is_timed:
-        wrong = entry[1].time - sent.time
-        if abs(wrong) > precision:
-            yield Fault("order", f"the time of {name} is wrong by {wrong} ms")
+    yield from check_time(sent, log)
     kept = action["type"] != "signal/send"
     undone = is_undone(log, action, sent.id)
     if sent.lost or outcome == "open":
@@ -214,6 +225,16 @@ def check_sent(sent: Sent, log: Log) -> Iterator[Fault]:
     }[action["verdict"]]
     if outcome not in expected | {"moderated"}:
         yield Fault("outcome", f"the outcome of {name} is {outcome}")
+
+
+def check_time(sent: Sent, log: Log) -> Iterator[Fault]:
+    """An action has the time at which it was done, by the server's clock."""
+    entry = log.by_id(sent.id)
+    precision = sent.client.scenario.precision
+    if entry is not None and precision is not None and sent.is_timed:
+        wrong = entry[1].time - sent.time
+        if abs(wrong) > precision:
+            yield Fault("order", f"the time of {sent.id} {sent.action} is wrong by {wrong} ms")
 
 
 def is_undone(log: Log, action: Action, id: str) -> bool:

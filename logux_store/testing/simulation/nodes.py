@@ -3,27 +3,27 @@ restarts, and the machines that they run on.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
 from logux_store.client import Client, CrossTabClient, Outcome
 from logux_store.connections import Reconnect
-from logux_store.errors import UndoError
 from logux_store.meta import Meta
 from logux_store.server import BaseServer, Limits
-from logux_store.store import Store, create_store_creator
+from logux_store.store import Reducer, Store, create_store_creator
 from logux_store.testing.simulation.application import Application, make_reducer
 from logux_store.testing.simulation.disks import Disk
 from logux_store.testing.simulation.network import Dialer, Network, Wire
 from logux_store.testing.simulation.processes import Process, SimulatedLoop, right_time
+from logux_store.testing.simulation.sent import Sent, verdict
 from logux_store.testing.simulation.tabs import Meeting, SimulatedSpace
 
 if TYPE_CHECKING:
     from logux_store.testing.simulation.scenario import Scenario
 
-__all__ = ["ClientProgram", "Computer", "Sent", "ServerProgram", "verdict"]
+__all__ = ["ClientProgram", "Computer", "ServerProgram"]
 
 silent = logging.Logger("simulation", logging.CRITICAL + 1)
 
@@ -172,9 +172,13 @@ class ServerProgram(Program):
             random=self.random.randbytes,
         )
         server.logger = silent
-        Application(scenario.loads, lambda: self.random.random() < 0.5).define(server)
+        self.define(server)
         server.resume()
         self.network.listeners[self.name] = (process, server.add_client)
+
+    def define(self, server: BaseServer) -> None:
+        """Define the application."""
+        Application(self.scenario.loads, lambda: self.random.random() < 0.5).define(server)
 
     async def end(self) -> None:
         del self.network.listeners[self.name]
@@ -199,44 +203,6 @@ class ServerProgram(Program):
         if kept:
             action, meta = random.choice(kept)
             self.call(self.server.undo, action, meta, "moderated")
-
-
-class Sent:
-    """An action that a client has dispatched for the server, when the server's clock showed `time`.
-    `answers` are those that came, in order; `lost` says that a crash took it before it was durable.
-    """
-
-    __slots__ = (
-        "_knew_time",
-        "_run",
-        "action",
-        "answers",
-        "client",
-        "id",
-        "lost",
-        "outcome",
-        "time",
-    )
-
-    def __init__(
-        self, client: "ClientProgram", action: Action, outcome: Outcome, time: int
-    ) -> None:
-        self.time = time
-        self.client = client
-        self.action = action
-        self.id = outcome.id
-        self.outcome = outcome
-        self.lost = False
-        self.answers: list[str] = []
-        self._run = client.client
-        self._knew_time = client.client.node.offset is not None
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether the action must have the server's time: the client knew it, or has learned it in
-        the same run. Of an earlier run nobody knows how wrong its clock was.
-        """
-        return self._knew_time or self._run is self.client.client
 
 
 class ClientProgram(Program):
@@ -285,11 +251,19 @@ class ClientProgram(Program):
             client,
             save_state_every=self.scenario.save_state_every,
             reasonless_history=self.scenario.history,
-        )(make_reducer())
+        )(self.make_reducer())
         self._track()
         for room in self.wanted:
-            client.sync({"type": "logux/subscribe", "channel": f"rooms/{room}"})
+            client.sync({"type": "logux/subscribe", "channel": self.channel(room)})
         client.start(self.online)
+
+    def make_reducer(self) -> Reducer | Mapping[str, Any]:
+        """The reducer of the store."""
+        return make_reducer()
+
+    def channel(self, room: str) -> str:
+        """The channel of a room."""
+        return f"rooms/{room}"
 
     def _make_client(self, process: Process) -> Client:
         scenario, disk = self.scenario, self.computer.disk
@@ -342,11 +316,12 @@ class ClientProgram(Program):
     def _act(self, actions: list[Action], batch: bool) -> None:
         if batch:
             with self.client.log.batch():
-                self._dispatch(actions)
+                self.dispatch(actions)
         else:
-            self._dispatch(actions)
+            self.dispatch(actions)
 
-    def _dispatch(self, actions: list[Action]) -> None:
+    def dispatch(self, actions: list[Action]) -> None:
+        """Do these things."""
         dispatch = self.store.dispatch
         for action in actions:
             if action["type"] == "draft/change":
@@ -354,8 +329,11 @@ class ClientProgram(Program):
                 continue
             # Some are kept only until they are answered.
             brief = action["n"] % 5 == 0 and action["type"] != "mail/send"
-            outcome = dispatch.sync(action, **({"reasons": []} if brief else {}))
-            self.sent[outcome.id] = Sent(self, action, outcome, self.server.clock())
+            self.note(action, dispatch.sync(action, **({"reasons": []} if brief else {})))
+
+    def note(self, action: Action, outcome: Outcome) -> None:
+        """Remember an action that the server shall have."""
+        self.sent[outcome.id] = Sent(self, action, outcome, self.server.clock())
 
     def subscribe(self, room: str) -> None:
         """Subscribe to a room, unless the program is subscribed."""
@@ -371,7 +349,7 @@ class ClientProgram(Program):
 
     def _say(self, type: str, room: str) -> None:
         def say() -> None:
-            self.client.sync({"type": type, "channel": f"rooms/{room}"})
+            self.client.sync({"type": type, "channel": self.channel(room)})
 
         if self.works:
             self.call(say)
@@ -387,16 +365,3 @@ class ClientProgram(Program):
         self.online = True
         if self.works:
             self.call(self.client.start)
-
-
-def verdict(sent: Sent) -> str:
-    """How the outcome of an action looks: `open`, `processed`, or the reason of an undo."""
-    if not sent.outcome.done:
-        return "open"
-    try:
-        sent.outcome.result()
-    except UndoError as error:
-        return error.reason
-    except ConnectionAbortedError:
-        return "open"
-    return "processed"

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from logux_store.testing.simulation.application import write_action
+from logux_store.testing.simulation.own import SimulatedApplication
 
 __all__ = ["Event", "Scenario", "make_scenario"]
 
@@ -65,6 +66,8 @@ class Scenario:
     """
     duration: float
     events: list[Event] = field(default_factory=list)
+    application: SimulatedApplication | None = None
+    """Somebody's own application, instead of the one that finds most."""
 
     @property
     def forgetful(self) -> set[str]:
@@ -105,11 +108,12 @@ LATENCIES = ((0.0, 0.0), (0.001, 0.01), (0.01, 0.3), (0.1, 3.0))
 COMMIT_DELAYS = ((0.0, 0.0), (0.001, 0.01), (0.0, 0.5), (0.5, 3.0))
 
 
-def make_scenario(seed: int) -> Scenario:
-    """Draw everything for a seed."""
+def make_scenario(seed: int, application: SimulatedApplication | None = None) -> Scenario:
+    """Draw everything for a seed; `application` is somebody's own to simulate."""
     random = Random(f"{seed} scenario")
     servers = [f"s{n + 1}" for n in range(random.choice((1, 1, 1, 1, 2)))]
-    users = ["ann", "bob", "eve"][: random.randint(1, 3)]
+    names = ("ann", "bob", "eve") if application is None else application.users
+    users = [*names][: random.randint(1, len(names))]
     clients: dict[str, Person] = {}
     for n in range(random.randint(1, 4)):
         computer, user, server = f"c{n + 1}", random.choice(users), random.choice(servers)
@@ -135,7 +139,10 @@ def make_scenario(seed: int) -> Scenario:
         save_state_every=random.choice((1, 3, 50)),
         history=random.choice((1000, 1000, 1000, 5)),
         duration=random.choice((5.0, 20.0, 60.0)),
+        application=application,
     )
+    if application is not None:
+        scenario.history = 1000
     scenario.events = draw_events(scenario, random, users)
     return scenario
 
@@ -155,12 +162,17 @@ def some_of(weights: dict[str, int], random: Random) -> dict[str, int]:
 def draw_events(scenario: Scenario, random: Random, users: list[str]) -> list[Event]:
     """Everything that happens, in the order of time."""
     draft = Draft(scenario, random, users)
+    kinds = DEEDS
+    if scenario.application is not None:
+        # Its clients subscribe when they start.
+        kinds = {name: DEEDS[name] for name in ("act", "burst", "moderate")}
+        scenario.rooms = []
     for client in scenario.clients:
         for room in scenario.rooms:
             if random.random() < 0.7:
                 draft.add(0.0, client, "subscribe", room)
     trouble = random.choice((0.0, 0.2, 0.5))
-    deeds, troubles = some_of(DEEDS, random), some_of(TROUBLES, random)
+    deeds, troubles = some_of(kinds, random), some_of(TROUBLES, random)
     for _ in range(random.choice((5, 20, 60))):
         if random.random() < trouble:
             draft.trouble(draft.one_of(troubles))
@@ -188,8 +200,12 @@ class Draft:
         """One name, each as often as its weight says."""
         return self.random.choices([*weights], [*weights.values()])[0]
 
-    def actions(self, count: int) -> list[Any]:
-        """Some new actions."""
+    def actions(self, count: int, client: str) -> list[Any]:
+        """Some new actions of a client, or of a server."""
+        application = self.scenario.application
+        if application is not None:
+            user = self.scenario.clients[client].user
+            return [application.write(self.random, user) for _ in range(count)]
         written: list[Any] = []
         for _ in range(count):
             self.number += 1
@@ -214,12 +230,12 @@ class Draft:
         client, server = random.choice([*scenario.clients]), random.choice(scenario.servers)
         match kind:
             case "act":
-                self.add(at, client, "act", self.actions(1), False)
+                self.add(at, client, "act", self.actions(1, client), False)
             case "burst":
-                actions = self.actions(random.randint(2, 8))
+                actions = self.actions(random.randint(2, 8), client)
                 self.add(at, client, "act", actions, random.random() < 0.5)
             case "serve":
-                (action,) = self.actions(1)
+                (action,) = self.actions(1, server)
                 if action["type"] != "draft/change":
                     self.add(at, server, "act", action)
             case "moderate" if scenario.history == 1000:

@@ -17,9 +17,11 @@ from typing import Any, TypeAlias
 from logux_store.testing.simulation.checks import Fault, at_rest, find_faults
 from logux_store.testing.simulation.disks import Disk, MemoryDisk, SimulatedDisk
 from logux_store.testing.simulation.network import Network
-from logux_store.testing.simulation.nodes import ClientProgram, Computer, Sent, ServerProgram
+from logux_store.testing.simulation.nodes import ClientProgram, Computer, ServerProgram
+from logux_store.testing.simulation.own_programs import OwnClient, OwnServer, find_own_faults
 from logux_store.testing.simulation.processes import SimulatedLoop
 from logux_store.testing.simulation.scenario import Event, Scenario
+from logux_store.testing.simulation.sent import Sent
 
 __all__ = ["Result", "World", "run_scenario"]
 
@@ -96,12 +98,16 @@ class World:
             for name in scenario.durable
         }
         self.taken_over = tuple({computer.disk.taken_over for computer in computers.values()})
+        own = scenario.application is not None
+        make_server = OwnServer if own else ServerProgram
+        make_client = OwnClient if own else ClientProgram
+        self.find_faults = find_own_faults if own else find_faults
         self.servers = {
-            name: ServerProgram(self.network, scenario, name, computers[name])
+            name: make_server(self.network, scenario, name, computers[name])
             for name in scenario.servers
         }
         self.clients = {
-            name: ClientProgram(
+            name: make_client(
                 self.network,
                 scenario,
                 name,
@@ -227,7 +233,7 @@ class World:
             if self.loop.time() > deadline:
                 self.result.faults += [Fault("restless", text) for text in self.unrest()]
                 return
-        self.result.faults += find_faults(
+        self.result.faults += self.find_faults(
             [*self.servers.values()], [*self.clients.values()], self.sent
         )
 

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from examples.kanban import simulation
 from examples.kanban.board import COLUMNS, DOING, DONE, add, move, reducer, remove, rename, titles
 from examples.kanban.server import define
 from logux_store import create_store_creator
 from logux_store.testing import ApplicationMachine, TestServer, strategies, virtual_time
+from logux_store.testing.simulation import simulate
 
 CARD = {"board": st.just("design"), "id": st.sampled_from("12345")}
 BY = st.sampled_from(["ann", "bob"])
@@ -39,6 +41,10 @@ class Boards(ApplicationMachine):
 
 TestBoards: Any = Boards.TestCase
 TestBoards.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+
+
+def test_nothing_is_wrong_in_simulated_worlds() -> None:
+    simulate(simulation.Boards(), range(30))
 
 
 @virtual_time
