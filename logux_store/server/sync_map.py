@@ -29,6 +29,12 @@ __all__ = [
     "newer_fields",
 ]
 
+LATE = 7 * 24 * 60 * 60 * 1000
+"""How late (ms) an action may come. A client that works offline sends what has an earlier time than
+what others have long since seen, so they are sent what is older by so much than what they name in
+`since`.
+"""
+
 
 class ChangedAt:
     """A field's value and when it was last changed (ms)."""
@@ -82,8 +88,9 @@ def add_sync_map(
 
     - `access(ctx, id, action, meta)` says whether the client may see or change the object;
     - `load(ctx, id, since, action, meta)` gives a dict of the object's `id` and its fields, each a
-      `ChangedAt` or a `NoConflictResolution`; fields from before `since` (ms) need not be among
-      them. False sends nothing, NotFoundError says that there is no such object;
+      `ChangedAt` or a `NoConflictResolution`; fields from before `since` (ms: a week before the
+      client was last up to date, since actions may come late) need not be among them. False sends
+      nothing, NotFoundError says that there is no such object;
     - `create(ctx, id, fields, time, action, meta)`, `change(ctx, id, fields, time, action, meta)`
       and `delete(ctx, id, action, meta)` write to the database. False keeps the others from being
       told.
@@ -291,10 +298,10 @@ def both(first: Callable[..., bool], second: Callable[..., Any] | None) -> Calla
 
 
 def since_time(action: Action) -> int:
-    """When the client was last up to date (ms); 0 for never."""
+    """The fields that were changed before this (ms) are known to the client; 0 if none are."""
     since = action.get("since")
     time = since.get("time") if isinstance(since, Mapping) else None
-    return time if isinstance(time, int) else 0
+    return max(time - LATE, 0) if isinstance(time, int) else 0
 
 
 def then(value: Any, finish: Callable[[Any], Any]) -> Any:

@@ -13,6 +13,7 @@ from logux_store.server import (
     add_sync_map_filter,
     newer_fields,
 )
+from logux_store.server.sync_map import LATE
 from logux_store.testing import run_virtual
 
 
@@ -114,17 +115,26 @@ def test_loading_sends_each_field_with_its_time_to_the_client_only(
 ) -> None:
     server = make_server()
     tasks = Tasks(server)
-    tasks.rows["1"] = {"a": ChangedAt(1, 500), "b": ChangedAt(2, 700), "c": ChangedAt(3, 700)}
+    early, later = 500, 700
+    tasks.rows["1"] = {
+        "a": ChangedAt(1, early),
+        "b": ChangedAt(2, later),
+        "c": ChangedAt(3, later),
+    }
     other = peer_of(server, "20:a:1")
     other.subscribe("tasks/1")
     other.take()
     peer = peer_of(server)
     peer.subscribe("tasks/1")
-    assert changes(peer) == [({"a": 1}, 500), ({"b": 2, "c": 3}, 700)]
+    assert changes(peer) == [({"a": 1}, early), ({"b": 2, "c": 3}, later)]
     assert other.got == []
     peer.take()
-    peer.subscribe("tasks/1", since={"time": 600, "id": "600 server:a 0"})
-    assert changes(peer) == [({"b": 2, "c": 3}, 700)]
+    # What others have done may come a week late.
+    peer.subscribe("tasks/1", since={"time": later, "id": "700 server:a 0"})
+    assert changes(peer) == [({"a": 1}, early), ({"b": 2, "c": 3}, later)]
+    peer.take()
+    peer.subscribe("tasks/1", since={"time": LATE + 600, "id": "1 server:a 0"})
+    assert changes(peer) == [({"b": 2, "c": 3}, later)]
 
 
 def test_a_field_of_unknown_time_is_sent_as_of_now(make_server: Any, peer_of: Any) -> None:

@@ -9,7 +9,7 @@ from logux_adapters.sqlite import SQLiteStore
 from logux_store import SyncMaps, UndoError, create_store_creator
 from logux_store.client.sync_maps.checks import MAX_ATTEMPTS
 from logux_store.testing import TestClient
-from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, virtual
+from tests.client.sync_maps.tasks import LocalTask, OfflineTask, Task, World, virtual
 
 
 def ids(filter: Any) -> list[str]:
@@ -364,3 +364,22 @@ async def test_what_comes_into_a_list_and_cannot_be_loaded_is_asked_for_again(wo
     filter.close()
     await ann.settle()
     assert not any(ann.subscribed(f"tasks/{id}") for id in ("1", "2", "3"))
+
+
+@virtual
+async def test_what_was_done_offline_and_comes_late_is_not_missed_by_who_was_away(
+    world: World,
+) -> None:
+    world.put("1", title="a")
+    ann, _ = await world.join("ann")
+    bob, bobs = await world.join("bob")
+    await ann.disconnect()
+    late = Task(ann).change("1", {"title": "b"})
+    with bobs.open("1") as task:
+        await task.loading
+        await bob.disconnect()
+        await ann.connect()
+        await late
+        await bob.connect()
+        await bob.settle()
+        assert task["title"] == "b"
