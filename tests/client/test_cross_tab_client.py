@@ -259,6 +259,23 @@ def test_a_wish_to_connect_outlives_the_leader_that_it_was_told(when: str, askin
     test()
 
 
+@virtual
+async def test_a_wish_to_connect_outlives_another_that_the_leader_heard_before(crew: Crew) -> None:
+    leader, one, two = tabs = [crew.tab() for _ in range(3)]
+    for tab in tabs:
+        tab.start(connect=False)
+        await role(tab, "follower" if tab is not leader else "leader")
+    await asyncio.sleep(1)
+    one.node.connection.disconnect()
+    await asyncio.sleep(1.5 * crew.delay)
+    two.start()
+    await asyncio.sleep(0.7 * crew.delay)
+    # Two has heard of one's wish, and the leader not yet of that of two.
+    crew.kill(leader)
+    async with asyncio.timeout(10):
+        await two.wait_for("synchronized")
+
+
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_an_action_that_was_given_a_time_keeps_it_in_all_tabs(on_disk: bool) -> None:
     @virtual

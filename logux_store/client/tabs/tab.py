@@ -362,8 +362,10 @@ class Tab:
                 self.link.connection.disconnect("user")
 
     def heard_wants(self, wants: bool) -> None:
-        """The leader knows of all wishes up to here."""
-        self.wants, self._wish = wants, None
+        """The leader has heard of a wish, perhaps of this tab's."""
+        self.wants = wants
+        if wants == self._wish:
+            self._wish = None
 
     def change_user(self, user_id: str, token: str | None) -> None:
         """This tab's application has changed the user: tell the other tabs."""
