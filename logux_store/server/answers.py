@@ -35,6 +35,10 @@ CLIENTS = 10_000
 BYTES = 64_000_000
 
 
+# About what one takes besides its text.
+ANSWER = 200
+
+
 class Answer(NamedTuple):
     """An answer that a client has not confirmed, and about how many bytes it takes."""
 
@@ -135,7 +139,7 @@ class Answers:
         if client is not None:
             client.send(answer, told)
         if keep:
-            self._await(client, client_id, Answer(answer, told, size_of(answer)))
+            self._await(client, client_id, Answer(answer, told, ANSWER + len(id)))
 
     def undo(
         self, action: Action, meta: Meta, reason: str, extra: Mapping[str, Any]
@@ -220,7 +224,7 @@ class Answers:
 
 def size_of(answer: Action) -> int:
     """About how many bytes an answer takes; what is undone may be of any size."""
-    return 200 + len(answer["id"]) + (len(to_json(answer)) if "action" in answer else 0)
+    return ANSWER + len(answer["id"]) + (len(to_json(answer)) if "action" in answer else 0)
 
 
 def processed_action(id: str) -> SharedAction:

@@ -47,7 +47,6 @@ from logux_store.sync import Connection, Turn
 
 __all__ = ["EVENTS", "BaseServer"]
 
-INFO = logging.INFO
 LOG_EVENTS = ("preadd", "add", "clean")
 EVENTS = (
     "connected",
@@ -124,7 +123,7 @@ class BaseServer(Definitions):
         self.logins = FailedLogins(self.limits.logins, self.limits.login_memory, now)
         self.resend = Resend(self)
         self.answers = Answers(self)
-        self.processing = Processing(self)
+        self.processing = Processing(self, self._events.listeners)
         self.subscribing = Subscribing(self)
         self.incoming = Incoming(self)
 
@@ -379,12 +378,6 @@ class BaseServer(Definitions):
     def tells(self, name: str) -> bool:
         """Whether anybody would hear of a report."""
         return self._events.has("report") or self.logger.isEnabledFor(REPORTS[name][0])
-
-    @property
-    def unheard(self) -> bool:
-        """Whether nobody would hear that an action was added, dropped or processed."""
-        heard = self._events.listeners
-        return not ("processed" in heard or "report" in heard or self.logger.isEnabledFor(INFO))
 
     def _job(self, id: str) -> Job | None:
         return self.incoming.queues.jobs.get(id) or self.processing.own.get(id)

@@ -69,7 +69,7 @@ class Incoming:
             )
             client.disconnect("slow")
             return
-        receipt = Receipt(len(entries), lambda: server.log.store.when_durable(acknowledge))
+        receipt = Receipt(len(entries), server.log.store, acknowledge)
         filled: dict[ClientQueue, None] = {}
         for action, meta in entries:
             if meta.id in client.unconfirmed:
@@ -108,7 +108,8 @@ class Incoming:
         self, client: "ServerClient", action: Action, meta: Meta, receipt: Receipt
     ) -> ClientQueue | None:
         server = self._server
-        sender = parse_id(meta.id)
+        id = meta.id
+        sender = parse_id(id)
         reason = self._forbidden(client, sender, meta)
         if reason is not None:
             server.deny_back(client, action, meta, reason)
@@ -120,7 +121,6 @@ class Incoming:
             # Subscriptions are the connection's and end with it, so they are made again.
             name = self._channel_queue(action)
         else:
-            id = meta.id
             job = self.queues.jobs.get(id)
             if job is not None:
                 job.receipts.append(receipt)

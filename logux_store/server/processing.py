@@ -9,7 +9,8 @@ once for each action whose access was asked; each accepted action is answered on
 `logux/processed` or `logux/undo`.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine, Hashable
+from logging import INFO
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,12 @@ LISTENERS = 3
 class Processing:
     """Processes what the log gets, from clients and from the server itself."""
 
-    __slots__ = ("_accepting", "_own_key", "_server", "_unkept", "own")
+    __slots__ = ("_accepting", "_heard", "_own_key", "_server", "_unkept", "own")
 
-    def __init__(self, server: "BaseServer") -> None:
+    def __init__(self, server: "BaseServer", heard: Container[Hashable]) -> None:
         self._server = server
+        # The server's events that anybody listens to.
+        self._heard = heard
         self._own_key = node_key(server.node_id)
         self._accepting: str | None = None
         # Jobs of actions that the server made itself, by action id.
@@ -52,8 +55,13 @@ class Processing:
 
     def unheard(self) -> bool:
         """Whether nobody hears of what the log gets and drops, but this server, which knows."""
-        server = self._server
-        return server.unheard and server.log.heard == LISTENERS
+        heard = self._heard
+        return (
+            "report" not in heard
+            and "processed" not in heard
+            and self._server.log.heard == LISTENERS
+            and not self._server.logger.isEnabledFor(INFO)
+        )
 
     # What comes from clients
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action, to_json
 from logux_store.ids import ParsedId, parse_id
+from logux_store.log import LogStore
 from logux_store.meta import Meta
 
 if TYPE_CHECKING:
@@ -29,18 +30,19 @@ PROCESSING = "processing"
 class Receipt:
     """Counts what is left of one `sync` before it may be acknowledged."""
 
-    __slots__ = ("_acknowledge", "_left")
+    __slots__ = ("_acknowledge", "_left", "_store")
 
-    def __init__(self, entries: int, acknowledge: Callable[[], None]) -> None:
+    def __init__(self, entries: int, store: LogStore, acknowledge: Callable[[], None]) -> None:
         # One more for whoever hands out the entries, so that it ends after the last of them.
         self._left = entries + 1
+        self._store = store
         self._acknowledge = acknowledge
 
     def done(self) -> None:
         """One of the entries is accepted, or refused."""
         self._left -= 1
         if self._left == 0:
-            self._acknowledge()
+            self._store.when_durable(self._acknowledge)
 
 
 class Job:

@@ -72,8 +72,10 @@ class SharedAction(dict[str, Any]):
 
     def take_apart(self, meta: Meta, local_node_id: str, subprotocol: int) -> None:
         """Make the parts of what `write_sync` writes."""
-        node_id = meta.id.split(" ")[1]
-        counter, ms = meta.key[2:]
+        _, node_id, counter, ms = meta.key
+        if node_id != local_node_id:
+            # A key has the id of another node in a spelling of its own.
+            node_id = meta.id.split(" ")[1]
         if node_id != local_node_id:
             before, after = "[", f",{_write_node_id(node_id)},{counter}]"
         elif counter:
@@ -284,20 +286,22 @@ def _is_action(action: object) -> bool:
 
 
 def _is_meta(meta: object) -> bool:
-    if not isinstance(meta, dict) or not _is_time(meta.get("time")):
+    if not isinstance(meta, dict):
+        return False
+    time, id = meta.get("time"), meta.get("id")
+    # As `_is_time`; nearly all are so, and three calls saved are 0.2 µs.
+    if type(time) is not int or not -MAX_TIME <= time <= MAX_TIME:
         return False
     if len(meta) > 2:
         if "subprotocol" in meta and not _is_count(meta["subprotocol"]):
             return False
         if not _is_shallow(meta):
             return False
-    match meta.get("id"):
-        case [shift, node_id, counter]:
-            return _is_time(shift) and _is_node_id(node_id) and _is_counter(counter)
-        case [shift, counter]:
-            return _is_time(shift) and _is_counter(counter)
-        case shift:
-            return _is_time(shift)
+    if not isinstance(id, list):
+        return _is_time(id)
+    if not 2 <= len(id) <= 3 or not (_is_time(id[0]) and _is_counter(id[-1])):
+        return False
+    return len(id) == 2 or _is_node_id(id[1])
 
 
 def _is_sync(message: Message) -> bool:
