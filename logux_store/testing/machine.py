@@ -3,7 +3,7 @@ lose their connections and come back, in every order that Hypothesis thinks of.
 
     class TodoMachine(ApplicationMachine):
         reducer = todos
-        actions = actions({"todo/add": {"id": st.text(), "text": st.text()}})
+        actions = strategies.actions({"todo/add": {"id": st.text(), "text": st.text()}})
 
     TestTodos = TodoMachine.TestCase
     TestTodos.settings = settings(max_examples=200, deadline=None)  # this line may be left out

@@ -1,12 +1,13 @@
 """Hypothesis strategies: actions of declared types, and histories of several nodes.
 
     from hypothesis import given, strategies as st
-    from logux_store.testing.strategies import actions, histories
+    from logux_store.testing import strategies
 
-    todos = actions({"todo/add": {"id": st.text(), "text": st.text()}, "todo/clear": {}})
+    ACTIONS = strategies.actions({"seats/book": {"seat": st.just("1A"), "by": st.text()}})
 
-    @given(histories(todos))
-    def test_replicas_agree(history): ...
+    @given(strategies.histories(ACTIONS))
+    def test_a_rule_of_my_own(history):
+        state = history.play(seats).state
 
 Needs Hypothesis (the extra `testing`).
 """

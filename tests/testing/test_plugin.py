@@ -47,6 +47,13 @@ def test_a_log_and_a_pair(logux_log, logux_pair):
 IMPORTED = """
 from logux_store.testing import *
 from logux_store.testing import TestClient, TestLog, TestPair, TestServer, TestTime
+from logux_store.testing import ApplicationMachine, History, LogStoreContract, check_reducer
+from logux_store.testing import strategies, virtual_time
+from logux_store.testing.machine import *
+from logux_store.testing.properties import *
+from logux_store.testing.simulation import *
+from logux_store.testing.strategies import *
+from logux_store.testing.log_store_model import *
 
 
 def test_nothing_else():
