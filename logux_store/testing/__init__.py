@@ -2,7 +2,7 @@
 
 Always there: `TestServer` (a real server, for tests of its callbacks) and `ServerDouble` (for tests
 of clients), `TestClient`, `TestLog`, `TestPair`, `TestTime`, and virtual time (`virtual_time`,
-`run_virtual`, `VirtualClock`). `logux_store.testing.simulation` has whole worlds of them, from seeds.
+`run_virtual`, `VirtualClock`). Whole worlds of them are in `logux_store.testing.simulation`.
 
 With the extra `testing`, which brings Hypothesis: `strategies`, the `check_…` properties of
 reducers, `ApplicationMachine`, `LogStoreContract`. They are loaded when they are asked for.
