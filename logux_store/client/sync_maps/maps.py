@@ -137,13 +137,23 @@ class SyncMaps:
 
     def _add(self, wish: str, fact: str, action: Action) -> Outcome:
         self._check_open()
+        time = self._time_after_what_is_seen(action["id"])
         if self.remote:
-            return self.client.sync({"type": self.names.type(wish), **action})
+            return self.client.sync({"type": self.names.type(wish), **action}, time=time)
         id = self.client.log.generate_id()
-        meta = self.client.log.add({"type": self.names.type(fact), **action}, id=id)
+        added = self.client.log.add({"type": self.names.type(fact), **action}, id=id, time=time)
         outcome = Outcome(id)
-        outcome.decide(self.answer() if meta is None else meta)
+        outcome.decide(self.answer() if added is None else added)
         return outcome
+
+    def _time_after_what_is_seen(self, id: str) -> int | None:
+        """The time of an action that is based on what is here of an object, if the clock of who
+        made that is ahead of this client's, be it by milliseconds.
+        """
+        map, log = self._open.get(id), self.client.log
+        entries = self.kept.entries(id) if map is None else map.entries()
+        newest = max((meta.time for _, meta in entries), default=0)
+        return newest + 1 if newest >= log.clock() - log.offset else None
 
     def _check_open(self) -> None:
         if self.is_closed:

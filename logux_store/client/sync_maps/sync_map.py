@@ -141,9 +141,13 @@ class SyncMap:
         create = self._maps.names.type("create")
         return any(self._entries[id][0]["type"] == create for id in self._pending)
 
+    def entries(self) -> Iterable[Entry]:
+        """The actions that can make a difference."""
+        return self._entries.values()
+
     @property
     def needed(self) -> Collection[str]:
-        """The ids of the actions that can make a difference."""
+        """The ids of these actions."""
         return self._entries.keys()
 
     def load_done(self, meta: Meta) -> None:

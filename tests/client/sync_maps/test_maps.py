@@ -383,3 +383,20 @@ async def test_what_was_done_offline_and_comes_late_is_not_missed_by_who_was_awa
         await bob.connect()
         await bob.settle()
         assert task["title"] == "b"
+
+
+@virtual
+async def test_a_change_comes_after_what_the_user_saw_whatever_the_clocks_say(world: World) -> None:
+    world.put("1", title="a")
+    _, others = await world.join("bob", clock=lambda: world.server.time() + 50)
+    ann, tasks = await world.join("ann")
+    with tasks.open("1") as task:
+        await others.change("1", {"title": "b"})
+        await ann.settle()
+        assert task["title"] == "b"
+        first = task.change({"title": "c"})
+        second = tasks.change("1", {"title": "d"})
+        assert task["title"] == "d"
+        await first
+        await second
+    assert world.stored("1") == {"title": "d"}
