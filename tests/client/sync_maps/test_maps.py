@@ -400,3 +400,40 @@ async def test_a_change_comes_after_what_the_user_saw_whatever_the_clocks_say(wo
         await first
         await second
     assert world.stored("1") == {"title": "d"}
+
+
+@virtual
+async def test_nothing_is_left_when_all_is_closed(world: World) -> None:
+    for id in ("1", "2", "3", "4"):
+        world.put(id, title="a", list="x", locked=id == "4")
+    ann, tasks = await world.join("ann")
+    _, others = await world.join("bob")
+    before = {name: len(getattr(tasks, name)) for name in STATE}
+    for round in range(3):
+        opened: list[Any] = [tasks.open("1"), tasks.open("closed"), tasks.open(f"new{round}")]
+        opened += [tasks.create_filter({"list": "x"}), tasks.create_filter({"secret": 1})]
+        tasks.create({"id": f"new{round}", "title": "a", "list": "x"})
+        tasks.change("2", {"title": "bad"})
+        tasks.change("3", {"list": "y"})
+        tasks.delete("4")
+        await ann.settle()
+        await ann.disconnect()
+        await others.change("3", {"list": "x"})
+        await others.delete(f"new{round}")
+        tasks.change("1", {"title": str(round)})
+        opened.append(tasks.create_filter({"title": "nobody's"}))
+        await ann.connect()
+        await ann.settle()
+        for one in opened:
+            one.close()
+        tasks.create_filter().close()
+        await ann.settle()
+        assert {name: len(getattr(tasks, name)) for name in STATE} == before
+        assert tasks.kept.pending == {}
+        assert ann.log.actions() == []
+        channels = [*world.server.subscriptions.channels]
+        assert [name for name in channels if ann.subscribed(name)] == []
+        assert ann.subscriptions.missing() == []
+
+
+STATE = ("_open", "_filters", "_asked", "_asking", "_brought", "_changed")

@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
-from logux_store import CrossTabClient
-from logux_store.client.sync_maps import sync_map_template
+import pytest
+
+from logux_store import CrossTabClient, UndoError, sync_map_template
+from logux_store.server import NotFoundError
 from logux_store.server.sync_map import ChangedAt, add_sync_map, add_sync_map_filter
 from tests.client.crew import Crew, Disk, DiskStore, virtual
 
@@ -17,14 +19,21 @@ def serve(crew: Crew) -> dict[str, dict[str, ChangedAt]]:
     database = {"1": {"title": ChangedAt("a", 1), "list": ChangedAt("x", 1)}}
 
     def write(ctx: Any, id: str, fields: dict[str, Any], time: int) -> None:
+        if fields.get("list") == "bad":
+            raise ValueError("a bad list")
         task = database.setdefault(id, {})
         task.update({name: ChangedAt(value, time) for name, value in fields.items()})
+
+    def load(ctx: Any, id: str) -> dict[str, Any]:
+        if id not in database:
+            raise NotFoundError(id)
+        return {"id": id, **database[id]}
 
     add_sync_map(
         crew.server,
         "tasks",
         access=lambda: True,
-        load=lambda ctx, id: {"id": id, **database[id]},
+        load=load,
         create=write,
         change=write,
     )
@@ -85,3 +94,61 @@ async def start(crew: Crew, disk: Disk) -> Any:
     tab.start()
     await tab.wait_for("synchronized")
     return maps
+
+
+@virtual
+async def test_a_list_is_right_when_another_tab_takes_over(crew: Crew) -> None:
+    database = serve(crew)
+    first, second = await crew.started(2)
+    with Task(second).create_filter({"list": "x"}) as filter, Task(second).open("1") as task:
+        await filter.loading
+        crew.kill(first)
+        database["2"] = {"title": ChangedAt("b", 1), "list": ChangedAt("x", 1)}
+        del database["1"]
+        await asyncio.sleep(60)
+        assert second.role == "leader"
+        assert [*filter.maps] == ["2"]
+        assert filter.maps["2"].fields == {"title": "b", "list": "x"}
+        assert task.deleted
+
+
+@virtual
+async def test_what_one_tab_does_is_taken_back_in_all(crew: Crew) -> None:
+    serve(crew)
+    first, second, third = (Task(tab) for tab in await crew.started(3))
+    with second.create_filter({"list": "x"}) as filter, third.open("1") as task:
+        await filter.loading
+        await task.loading
+        outcome = first.change("1", {"list": "bad"})
+        await asyncio.sleep(0.015)
+        assert filter.is_empty
+        assert task.is_saving
+        with pytest.raises(UndoError):
+            await outcome
+        await asyncio.sleep(1)
+        assert [*filter.maps] == ["1"]
+        assert task.fields == {"title": "a", "list": "x"}
+        assert not task.is_saving
+
+
+@virtual
+async def test_a_tab_shows_what_it_did_before_any_connection(crew: Crew) -> None:
+    disk = Disk()
+    database = serve(crew)
+    first, second = (OfflineTask(crew.tab(store=DiskStore(disk))) for _ in range(2))
+    filter = second.create_filter({"list": "x"})
+    for tab in (first, second):
+        tab.client.start(connect=False)
+    await asyncio.sleep(1)
+    first.create({"id": "2", "title": "b", "list": "x"})
+    second.create({"id": "3", "title": "c", "list": "x"})
+    await asyncio.sleep(1)
+    assert sorted(filter.maps) == ["2", "3"]
+    await first.client.destroy()
+    await asyncio.sleep(60)
+    second.client.start()
+    await second.client.wait_for("synchronized")
+    await asyncio.sleep(1)
+    assert sorted(filter.maps) == ["1", "2", "3"]
+    assert not any(map.is_saving for map in filter.maps.values())
+    assert sorted(database) == ["1", "2", "3"]
