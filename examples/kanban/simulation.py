@@ -7,7 +7,7 @@ from random import Random
 
 from examples.kanban import board
 from examples.kanban.board import COLUMNS, Action, add, move, remove, rename
-from examples.kanban.server import define
+from examples.kanban.server import authenticate, define
 from logux_store.server import BaseServer
 from logux_store.testing.simulation import SimulatedApplication
 
@@ -20,6 +20,10 @@ class Boards(SimulatedApplication):
 
     def define(self, server: BaseServer) -> None:
         define(server)
+        server.auth(authenticate)
+
+    def token(self, user_id: str) -> str:
+        return f"token of {user_id}"
 
     def channels(self, user_id: str) -> list[str]:
         return ["boards/design"]

@@ -72,7 +72,8 @@ class ApplicationMachine(RuleBasedStateMachine):
         keep_all(self.server.log)
         self.define(self.server)
         self.clients = [
-            TestClient(user, server=self.server, pair=TestPair(held=True)) for user in self.users
+            TestClient(user, server=self.server, pair=TestPair(held=True), token=self.token(user))
+            for user in self.users
         ]
         self.stores: list[Store[Any]] = [
             create_store_creator(client)(type(self).reducer) for client in self.clients
@@ -86,6 +87,10 @@ class ApplicationMachine(RuleBasedStateMachine):
         """Define types and channels. `self.load` is a `load` that sends what the log has kept."""
         server.other_type(access=anybody, resend=lambda *_: self.channel)
         server.channel(self.channel, access=anybody, load=self.load)
+
+    def token(self, _user_id: str) -> str | None:
+        """What a user's clients connect with, if `define` says what to ask for."""
+        return None
 
     def load(self, _ctx: Context, _action: Action, _meta: Meta) -> list[Entry]:
         """All that the server's log has kept."""

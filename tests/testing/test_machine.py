@@ -108,6 +108,21 @@ def test_who_cannot_be_connected_at_the_end_is_told() -> None:
         machine.teardown()
 
 
+def test_clients_have_the_tokens_that_the_server_asks_for() -> None:
+    class Secret(Notes):
+        def define(self, server: TestServer) -> None:
+            super().define(server)
+            server.auth(lambda user_id, token: token == f"token of {user_id}")
+
+        def token(self, user_id: str) -> str:
+            return f"token of {user_id}"
+
+    machine = Secret()
+    machine.act(0, {"type": "add", "n": 1})
+    machine.teardown()
+    assert machine.stores[2].state == [1]
+
+
 def test_a_broken_application_is_found_and_the_failure_can_be_read() -> None:
     with pytest.raises(AssertionError) as caught:
         run_state_machine_as_test(

@@ -261,6 +261,10 @@ class ClientProgram(Program):
         """The reducer of the store."""
         return make_reducer()
 
+    def token(self) -> str | None:
+        """What the server asks for."""
+        return None
+
     def channel(self, room: str) -> str:
         """The channel of a room."""
         return f"rooms/{room}"
@@ -271,6 +275,7 @@ class ClientProgram(Program):
             "server": Reconnect(self.dialer, random=self.random.random),
             "subprotocol": 1,
             "user_id": self.user_id,
+            "token": self.token(),
             "ping": scenario.client_ping,
             "timeout": scenario.timeout,
             "clock": process.clock,

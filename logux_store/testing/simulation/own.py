@@ -39,8 +39,8 @@ class SimulatedApplication:
     users: ClassVar[tuple[str, ...]] = ("ann", "bob", "eve")
 
     def define(self, server: BaseServer) -> None:
-        """Define types and channels, but not `auth`: everybody may connect. It is called whenever a
-        server starts: what the server knows from before is in `server.log`.
+        """Define types and channels. It is called whenever a server starts: what the server knows
+        from before is in `server.log`. Everybody may connect unless it says otherwise.
         """
         raise NotImplementedError("a simulated application needs define(server)")
 
@@ -51,6 +51,10 @@ class SimulatedApplication:
     def write(self, random: Random, user_id: str) -> Action:
         """Something that a user does, drawn with `random` and nothing else."""
         raise NotImplementedError("a simulated application needs write(random, user_id)")
+
+    def token(self, _user_id: str) -> str | None:
+        """What a user's clients connect with, if `define` says what to ask for."""
+        return None
 
     def expected_state(self, log: Log, _user_id: str) -> Any:
         """What the stores of a user's clients show in the end, by the server's log: the plain fold

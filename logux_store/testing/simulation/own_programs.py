@@ -41,6 +41,9 @@ class OwnClient(ClientProgram):
     def make_reducer(self) -> Reducer | Mapping[str, Any]:
         return type(application_of(self)).reducer
 
+    def token(self) -> str | None:
+        return application_of(self).token(self.user_id)
+
     def channel(self, room: str) -> str:
         return room
 

@@ -82,6 +82,18 @@ def test_a_good_application_passes() -> None:
     assert sum(acted) > 50
 
 
+def test_who_may_connect_is_asked() -> None:
+    class Secret(Notes):
+        def define(self, server: BaseServer) -> None:
+            super().define(server)
+            server.auth(lambda user_id, token: token == f"token of {user_id}")
+
+        def token(self, user_id: str) -> str:
+            return f"token of {user_id}"
+
+    simulate(Secret(), range(5))
+
+
 def test_the_same_seed_gives_the_same_trace() -> None:
     traces = [run_scenario(make_scenario(4, Notes()), trace=True).trace for _ in range(2)]
     assert traces[0] == traces[1]
