@@ -197,11 +197,16 @@ class DiskStore:
             raise RuntimeError("another tab has the file")
         return self.disk.store
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        method = getattr(MemoryStore, name)
-        return lambda *args, **options: method(self._owned(), *args, **options)
+
+def _on_disk(name: str) -> Callable[..., Any]:
+    method = getattr(MemoryStore, name)
+    return lambda self, *args, **options: method(self._owned(), *args, **options)
+
+
+# All else that a log store does. As methods of the class, since isinstance looks for those only.
+for name in vars(MemoryStore).keys() - vars(DiskStore).keys():
+    if not name.startswith("_"):
+        setattr(DiskStore, name, _on_disk(name))
 
 
 def virtual(
