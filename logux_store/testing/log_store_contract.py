@@ -250,7 +250,8 @@ class LogStoreContract:
         store.set_last_synced(received=2)
         same(store.last_synced(), LastSynced(sent=1, received=2))
         store.set_last_synced(sent=4, received=3)
-        same(self.reopen(store).last_synced(), LastSynced(sent=4, received=3))
+        store = self.reopen(store)
+        same(store.last_synced(), LastSynced(sent=4, received=3))
         self.discard(store)
 
     def test_values_are_kept_under_their_names(self) -> None:
