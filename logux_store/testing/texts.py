@@ -21,4 +21,6 @@ def compare(text: str, **values: Any) -> str:
     else:
         first, second = (pformat(value, width=LINE).splitlines() for value in values.values())
         lines = [*unified_diff(first, second, names[0], names[1], n=1, lineterm="")]
+        if not lines:
+            lines = [f"both look like this: {shown[0]}"]
     return "\n".join([f"{text}:", *(f"  {line}" for line in lines)])
