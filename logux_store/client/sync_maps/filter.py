@@ -164,7 +164,7 @@ class SyncMapFilter:
         # Of an object that is known, the action may be an old one, whose other fields are not true.
         if may_match or maps.is_known(id):
             self._watch(id, [(action, meta)])
-            if id in self._watched and not (maps.is_asking(self) or maps.is_brought(id)):
+            if id in self._watched and not maps.is_asking(self):
                 maps.checks.ask(self._watched[id][0])
 
     def _watch(self, id: str, entries: Iterable[Entry] = ()) -> None:

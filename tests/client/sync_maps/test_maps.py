@@ -437,3 +437,21 @@ async def test_nothing_is_left_when_all_is_closed(world: World) -> None:
 
 
 STATE = ("_open", "_filters", "_asked", "_asking", "_brought", "_changed")
+
+
+@virtual
+async def test_what_the_log_has_of_a_list_comes_with_the_list_alone(world: World) -> None:
+    world.put("1", title="a", list="x")
+    world.put("2", title="b", list="y")
+    ann, tasks = await world.join("ann", OfflineTask)
+    with tasks.create_filter() as everything:
+        await everything.loading
+    await ann.disconnect()
+    _, others = await world.join("bob")
+    await others.change("2", {"list": "x"})
+    with tasks.create_filter({"list": "x"}) as filter, ann.sent() as sent:
+        assert ids(filter) == ["1"]
+        await ann.connect()
+        await ann.settle()
+        assert ids(filter) == ["1", "2"]
+        assert sent == []
