@@ -164,8 +164,8 @@ class CrossTabClient(Client):
         validate_user_id(user_id)
         check_token(token)
         self._check_alive()
-        self._tab.change_user(user_id, token if isinstance(token, str) else None)
-        self._become(user_id, token)
+        follows = self._tab.change_user(user_id, token if isinstance(token, str) else None)
+        self._become(user_id, token, last=follows)
 
     async def destroy(self) -> None:
         """Leave the other tabs and stop for good, once they, or the persistent store, have what
@@ -329,7 +329,7 @@ class CrossTabClient(Client):
         else:
             self._become(user_id, token)
 
-    def _become(self, user_id: str, token: Any) -> None:
+    def _become(self, user_id: str, token: Any, *, last: bool = False) -> None:
         started, wants = self._tab.space is not None, self._tab.wants
         self._tab.leave(keep_log=True)
         self.user_id = user_id
@@ -340,4 +340,4 @@ class CrossTabClient(Client):
         self.subscriptions.clear()
         self._events.emit("user", user_id)
         if started:
-            self._tab.enter(self._space, wants)
+            self._tab.enter(self._space, wants, last=last)

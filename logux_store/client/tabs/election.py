@@ -29,11 +29,13 @@ RETRY_FAILED = 1.0
 class Election:
     """One tab's part in elections."""
 
-    __slots__ = ("_replaced", "_running", "_tab")
+    __slots__ = ("_replaced", "_running", "_tab", "joining")
 
     def __init__(self, tab: "Tab") -> None:
         self._tab = tab
         self._running: asyncio.Task[None] | None = None
+        self.joining: Following | None = None
+        """The leader that has yet to let this tab in."""
         # How often this tab has replaced a leader that hung, since it followed one last.
         self._replaced = 0
 
@@ -48,11 +50,12 @@ class Election:
         """This tab follows a leader that is alive and well."""
         self._replaced = 0
 
-    def start(self, hung: int | None = None) -> None:
+    def start(self, hung: int | None = None, *, last: bool = False) -> None:
         """Take part, until this tab leads or follows. The leader of the term `hung` is replaced
-        though it lives.
+        though it lives. With `last`, another tab is on its way here and shall lead: this one does
+        only if none has come for `timeout` seconds.
         """
-        self._running = self._tab.loop.create_task(self._run(hung))
+        self._running = self._tab.loop.create_task(self._run(hung, last))
 
     def stop(self) -> None:
         """Take part no more."""
@@ -75,14 +78,15 @@ class Election:
             raise
         return True
 
-    async def _run(self, hung: int | None) -> None:
+    async def _run(self, hung: int | None, last: bool) -> None:
         tab, space = self._tab, self._tab.space
         assert space is not None
         watched, since = 0, tab.loop.time()
+        first = since + tab.timeout if last else since
         while True:
             pause = RETRY if tab.loop.time() - since < 1 else 10 * RETRY
             try:
-                if self.try_to_lead(hung):
+                if tab.loop.time() >= first and self.try_to_lead(hung):
                     return
                 term = space.term()
                 if term != watched:
@@ -110,10 +114,11 @@ class Election:
         except OSError as error:
             # Whatever it is: its socket may just have been removed, or have a long queue.
             raise ConnectionRefusedError(f"the leader of the term {term}: {error}") from error
-        following = Following(tab, term, channel)
+        self.joining = following = Following(tab, term, channel)
         try:
             following.start()
             await following.joined
         finally:
+            self.joining = None
             if tab.part is not following:
                 following.abandon()

@@ -186,17 +186,24 @@ class Leading:
             text = to_json([*message])
             self.tab.log.store.when_durable(partial(self._send_all, text))
 
-    def tell_now(self, *message: Any, without: Channel | None = None) -> None:
-        """Tell all followers something that cannot wait until the store has written the log."""
-        self._send_all(to_json([*message]), without)
+    def tell_user(self, user_id: str, token: str | None, without: Channel | None = None) -> None:
+        """Tell all followers, those that are just coming too, of another user: now, not when the
+        log is durable, since this tab leaves.
+        """
+        self.flush()
+        if self.tab.holds():
+            text = to_json(["user", user_id, token])
+            for member in self.members:
+                if member.channel is not without:
+                    member.channel.send(text)
 
-    def _send_all(self, text: str, without: Channel | None = None) -> None:
+    def _send_all(self, text: str) -> None:
         if self.tab.part is not self:
             return
         self.flush()
         if self.members and self.tab.holds():
             for member in self.members:
-                if member.reads and member.channel is not without:
+                if member.reads:
                     member.channel.send(text)
 
     # Followers come and go.
@@ -229,7 +236,7 @@ class Leading:
             return
         self._schedule()
         # However long the store takes, this tab lives.
-        self.tell_now("beat")
+        self._send_all('["beat"]')
         now = self.tab.loop.time()
         for member in [*self.members]:
             if late:

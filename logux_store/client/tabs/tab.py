@@ -102,9 +102,10 @@ class Tab:
 
     # Coming and going.
 
-    def enter(self, space: TabSpace, wants: bool) -> None:
-        """Be among the tabs of this space, and connected if this one `wants` it. Raises what keeps
-        this tab from leading, if it could lead otherwise.
+    def enter(self, space: TabSpace, wants: bool, *, last: bool = False) -> None:
+        """Be among the tabs of this space, and connected if this one `wants` it. With `last`,
+        another tab comes as well and shall lead. Raises what keeps this tab from leading, if it
+        could lead otherwise.
         """
         self.loop = asyncio.get_running_loop()
         space.enter(self.tab_id)
@@ -113,8 +114,8 @@ class Tab:
         # Who does not want to connect does not disconnect the others.
         self._wish = wants or None
         try:
-            if not self.election.try_to_lead():
-                self.election.start()
+            if last or not self.election.try_to_lead():
+                self.election.start(last=last)
         except BaseException:
             self.space = None
             space.leave()
@@ -367,18 +368,22 @@ class Tab:
         if wants == self._wish:
             self._wish = None
 
-    def change_user(self, user_id: str, token: str | None) -> None:
-        """This tab's application has changed the user: tell the other tabs."""
-        if isinstance(self.part, Following):
-            self.part.send("user", user_id, token)
-        elif isinstance(self.part, Leading):
-            # Not when the log is durable: this tab leaves now.
-            self.part.tell_now("user", user_id, token)
+    def change_user(self, user_id: str, token: str | None) -> bool:
+        """This tab's application has changed the user: tell the other tabs. Whether there is a
+        leader, which still has the store.
+        """
+        if isinstance(self.part, Leading):
+            self.part.tell_user(user_id, token)
+            return False
+        leader = self.part or self.election.joining
+        if leader is not None:
+            leader.send("user", user_id, token)
+        return leader is not None
 
     def user_changed(self, user_id: str, token: str | None, origin: Channel | None) -> None:
         """Another tab's application has changed the user."""
         if isinstance(self.part, Leading):
-            self.part.tell_now("user", user_id, token, without=origin)
+            self.part.tell_user(user_id, token, origin)
         self._emit("user", user_id, token)
 
     def heard_subprotocol(self, subprotocol: int) -> None:
