@@ -144,8 +144,10 @@ class Processing:
         ):
             # As below, where the log would only call the listeners of this class; saves 2 µs.
             self._complete_meta(action, meta)
+            if not self._server.log.store.add(action, meta):
+                return False
             self._unkept.add(meta.id)
-            return self._server.log.store.add(action, meta)
+            return True
         outer, self._accepting = self._accepting, meta.id
         try:
             return self._server.log.add(action, meta) is not None

@@ -137,3 +137,19 @@ def test_what_clients_get_does_not_depend_on_who_listens(
 def test_a_server_that_nobody_listens_to_knows_that(server: Any) -> None:
     assert make([]).processing.unheard()
     assert not server.processing.unheard()
+
+
+def test_an_action_that_comes_into_the_log_while_access_is_asked_leaves_nothing(
+    peer_of: Any,
+) -> None:
+    def copy(ctx: Any, action: Any, meta: Any) -> bool:
+        ctx.server.log.store.add({"type": "copy"}, meta.copy(reasons=["kept"], status="processed"))
+        return True
+
+    server = make([])
+    server.type("copied", access=copy)
+    peer = peer_of(server)
+    id = peer.act("copied")
+    assert peer.got == [{"type": "logux/processed", "id": id}]
+    assert server.processing.unheard()
+    assert server.processing._unkept == set()
