@@ -12,6 +12,7 @@ from logux_store.meta import Entry
 from logux_store.server.resend import is_addressed
 from logux_store.sync import Connection, NodeState, ServerNode
 from logux_store.sync.arrived import Arrived
+from logux_store.sync.states import SENDING
 
 if TYPE_CHECKING:
     from logux_store.server.server_client import ServerClient
@@ -50,7 +51,7 @@ class FilteredNode(ServerNode):
         if self.state is not state:
             super()._set_state(state)
             # The client is told as such, and not of the one state that comes with every action.
-            if state is not NodeState.SENDING:
+            if state is not SENDING:
                 self.client.state_changed(state)
 
     def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:

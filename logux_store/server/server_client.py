@@ -19,6 +19,7 @@ from logux_store.meta import Entry, Meta
 from logux_store.server.answers import Unconfirmed
 from logux_store.server.node import FilteredNode
 from logux_store.sync import Connection, NodeState
+from logux_store.sync.states import SYNCHRONIZED
 
 if TYPE_CHECKING:
     from logux_store.server.base_server import BaseServer
@@ -308,10 +309,11 @@ class ServerClient:
 
     def state_changed(self, state: NodeState) -> None:
         """The node is in another state."""
-        if state is NodeState.DISCONNECTED:
+        if state is SYNCHRONIZED:
+            if self.unconfirmed.size and not self.held:
+                self.unconfirmed.clear()
+        elif state is NodeState.DISCONNECTED:
             self.destroy()
-        elif state is NodeState.SYNCHRONIZED and self.unconfirmed.size and not self.held:
-            self.unconfirmed.clear()
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, LoguxError):

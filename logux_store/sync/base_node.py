@@ -47,7 +47,7 @@ from logux_store.sync.messages import (
     write_sync,
 )
 from logux_store.sync.outgoing import Outgoing, split
-from logux_store.sync.states import NodeState, Phase
+from logux_store.sync.states import OPEN, SENDING, SYNCHRONIZED
 from logux_store.sync.turn import Turn
 
 __all__ = ["BaseNode", "Filter"]
@@ -163,7 +163,7 @@ class BaseNode(Conversation):
         it leaves at once. A `SharedAction` is serialised once for all nodes. Raises TypeError or
         ValueError when the action cannot be sent.
         """
-        if self._phase is not Phase.OPEN:
+        if self._phase is not OPEN:
             return
         if self.on_send is None and type(action) is SharedAction:
             # As _put: most of what a server does when it sends one action to many.
@@ -174,8 +174,8 @@ class BaseNode(Conversation):
         elif not self._put(action, meta):
             return
         sending = self._flushing or self._flush_later()
-        if sending and self.state is not NodeState.SENDING:
-            self._set_state(NodeState.SENDING)
+        if sending and self.state is not SENDING:
+            self._set_state(SENDING)
 
     def destroy(self) -> None:
         """Send what waits for that, close the connection for good, and listen to nothing any
@@ -244,7 +244,7 @@ class BaseNode(Conversation):
         return True
 
     def _open(self, synced: int | None) -> None:
-        self._phase = Phase.OPEN
+        self._phase = OPEN
         # Nothing waits for a log in memory: not asking it saves a seventh of the time of a sync.
         self._durable_at_once = type(self.log.store).when_durable is MemoryStore.when_durable
         errors: list[Exception] = []
@@ -256,7 +256,7 @@ class BaseNode(Conversation):
         if self._outgoing:
             self.flush()
         else:
-            self._set_state(NodeState.SYNCHRONIZED)
+            self._set_state(SYNCHRONIZED)
         super()._open(synced)
         raise_all(errors)
 
@@ -281,8 +281,8 @@ class BaseNode(Conversation):
             self._send_acknowledgements()
         if self._texts:
             self._transmit_texts()
-        if self._unacknowledged and self.state is not NodeState.SENDING:
-            self._set_state(NodeState.SENDING)
+        if self._unacknowledged and self.state is not SENDING:
+            self._set_state(SENDING)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
         added = 0
@@ -337,7 +337,7 @@ class BaseNode(Conversation):
         super()._on_disconnect(reason)
 
     def _on_quiet(self) -> None:
-        if self._phase is Phase.OPEN:
+        if self._phase is OPEN:
             # What is still waiting has a number that the ping would claim to be known.
             self.flush()
             self._deadlines.start()
@@ -347,7 +347,7 @@ class BaseNode(Conversation):
 
     def receive(self, message: Message) -> None:
         # Nearly all that comes are these two, and soon checked: saves 1 µs of 5 for a `synced`.
-        name = message[0] if self._phase is Phase.OPEN and type(message) is list and message else ""
+        name = message[0] if self._phase is OPEN and type(message) is list and message else ""
         if name == "synced" and is_number(message):
             self._idle.touch()
             self._receive_synced(message[1])
@@ -423,7 +423,7 @@ class BaseNode(Conversation):
             if not many:
                 break
         if not awaited and not self._outgoing:
-            self._set_state(NodeState.SYNCHRONIZED)
+            self._set_state(SYNCHRONIZED)
 
     def _believe(self, added: int) -> None:
         """The other side says to have sent everything up to `added`."""

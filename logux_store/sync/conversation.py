@@ -40,7 +40,7 @@ from logux_store.log import Log
 from logux_store.sync.connection import Connection
 from logux_store.sync.messages import Message, check_message, quote
 from logux_store.sync.pending import Pending
-from logux_store.sync.states import NodeState, Phase
+from logux_store.sync.states import CLOSED, OPEN, NodeState, Phase
 from logux_store.sync.timers import Deadlines, Idle
 from logux_store.sync.waiting import Waiting
 
@@ -124,7 +124,7 @@ class Conversation:
         self.remote_headers: dict[str, Any] = {}
         self.base_time = 0
 
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._destroyed = False
         self._events = Emitter()
         self._deadlines = Deadlines(timeout, self._on_timeout)
@@ -143,12 +143,12 @@ class Conversation:
     @property
     def connected(self) -> bool:
         """Whether the connection is open."""
-        return self._phase is not Phase.CLOSED
+        return self._phase is not CLOSED
 
     @property
     def authenticated(self) -> bool:
         """Whether this side has accepted the other, so that entries travel."""
-        return self._phase is Phase.OPEN
+        return self._phase is OPEN
 
     def on(self, event: str, listener: Listener) -> Unbind:
         """Call `listener` at every `event` (see the class); returns the unbind function."""
@@ -200,7 +200,7 @@ class Conversation:
         A wrong message is answered with the protocol's error and ends the connection. Raises what
         listeners raise, and the other side's `error` when nobody listens to `error`.
         """
-        if self._phase is Phase.CLOSED:
+        if self._phase is CLOSED:
             return
         self._idle.touch()
         try:
@@ -208,7 +208,7 @@ class Conversation:
         except LoguxError as error:
             self._refuse(error)
             return
-        if self._phase is Phase.OPEN or message[0] in BEFORE_OPEN:
+        if self._phase is OPEN or message[0] in BEFORE_OPEN:
             self._handle(message)
             return
         if self._waiting is None:
@@ -223,7 +223,7 @@ class Conversation:
         self._destroyed = True
         try:
             self.connection.destroy()
-            if self._phase is not Phase.CLOSED:
+            if self._phase is not CLOSED:
                 self._on_disconnect("destroy")
         finally:
             for unbind in self._unbind:
@@ -240,7 +240,7 @@ class Conversation:
         self._idle.touch()
 
     def _on_disconnect(self, _reason: str = "user") -> None:
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._deadlines.clear()
         self._idle.clear()
         self._pending.clear()
@@ -334,7 +334,7 @@ class Conversation:
         """The other side is accepted; `synced` is what it says to have of this log, None if it did
         not say.
         """
-        self._phase = Phase.OPEN
+        self._phase = OPEN
         self._deadlines.end()
         waiting, self._waiting = self._waiting, None
         errors: list[Exception] = []
@@ -391,7 +391,7 @@ class Conversation:
 
     def _transmit(self, send: Callable[[Any], None], message: Message | Texts) -> None:
         """Give the connection a message, or several that are written already."""
-        if self._phase is Phase.CLOSED:
+        if self._phase is CLOSED:
             return
         self._idle.touch()
         try:

@@ -1,8 +1,9 @@
 """What a node says of itself, and how far its conversation with the other node is."""
 
 from enum import Enum, StrEnum
+from typing import Final
 
-__all__ = ["NodeState", "Phase"]
+__all__ = ["CLOSED", "OPEN", "SENDING", "SYNCHRONIZED", "NodeState", "Phase"]
 
 
 class NodeState(StrEnum):
@@ -22,3 +23,11 @@ class Phase(Enum):
     ASKED = 2
     CHECKING = 3
     OPEN = 4
+
+
+# What is asked for at every message. Python 3.11 takes 0.1 µs to find a member of an enumeration,
+# and a delivery had eight of them.
+SENDING: Final = NodeState.SENDING
+SYNCHRONIZED: Final = NodeState.SYNCHRONIZED
+CLOSED: Final = Phase.CLOSED
+OPEN: Final = Phase.OPEN
