@@ -60,6 +60,19 @@ def test_a_scenario_is_shrunk_to_the_events_that_it_takes() -> None:
     assert 2 < len(shrink(scenario, fails, attempts=9).events) < len(scenario.events)
 
 
+def test_what_is_done_at_once_is_shrunk_as_well() -> None:
+    scenario = make_scenario(4)
+    actions = [{"type": "text/append", "n": n} for n in range(6)]
+    scenario.events.append(Event(99.0, "c1", "act", (actions, True)))
+
+    def fails(shorter: Any) -> bool:
+        numbers = [a["n"] for e in shorter.events if e.at == 99.0 for a in e.arguments[0]]
+        return {2, 4} <= {*numbers}
+
+    (event,) = shrink(scenario, fails).events
+    assert event.arguments == ([actions[2], actions[4]], True)
+
+
 def test_the_command_prints_what_fails_and_the_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
