@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import invariant
 
 from examples.kanban import simulation
 from examples.kanban.board import COLUMNS, DOING, DONE, add, move, reducer, remove, rename, titles
@@ -37,6 +38,13 @@ class Boards(ApplicationMachine):
 
     def define(self, server: TestServer) -> None:
         define(server)
+
+    @invariant()
+    def a_card_is_in_one_column(self) -> None:
+        for store in self.stores:
+            for columns in store.state["columns"].values():
+                ids = [id for column in columns.values() for id in column]
+                assert len(ids) == len({*ids})
 
 
 TestBoards: Any = Boards.TestCase
