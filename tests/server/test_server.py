@@ -76,6 +76,19 @@ async def test_clients_talk_over_websocket() -> None:
         assert message[3]["id"][1] == "20:b:1"
 
 
+async def test_a_trusted_proxy_says_where_clients_and_requests_come_from() -> None:
+    server = make(trusted_proxies=["127.0.0.0/8"])
+    server.http("GET", "/who", lambda request: request.remote_address)
+    forwarded = [("X-Forwarded-For", "6.6.6.6, 1.1.1.1"), ("X-Forwarded-For", "127.0.0.2")]
+    async with server:
+        seen: asyncio.Queue[str] = asyncio.Queue()
+        server.on("connected", lambda client: seen.put_nowait(client.remote_address))
+        async with connect(server.url, additional_headers=forwarded):
+            assert await seen.get() == "1.1.1.1"
+        lines = [f"{name}: {value}" for name, value in forwarded]
+        assert (await fetch(server, get("/who", "GET", *lines)))[1] == b"1.1.1.1"
+
+
 async def test_http_lives_on_the_same_port() -> None:
     server = make()
 
