@@ -46,10 +46,10 @@ class Names:
 
     def id_of(self, channel: object) -> str | None:
         """The object whose channel this is, if it is one's."""
-        prefix = f"{self.plural}/"
-        if not isinstance(channel, str) or not channel.startswith(prefix):
+        if not isinstance(channel, str):
             return None
-        return channel.removeprefix(prefix)
+        plural, _, id = channel.rpartition("/")
+        return id if plural == self.plural else None
 
     def fields(self, action: Action) -> Mapping[str, Any]:
         """The fields that an action writes."""
