@@ -149,10 +149,16 @@ class SyncMaps:
     def _time_after_what_is_seen(self, id: str) -> int | None:
         """The time of an action that is based on what is here of an object, if the clock of who
         made that is ahead of this client's, be it by milliseconds.
+
+        This client's own are before it anyway, unless they got their time here; and before they
+        are sent, they may be moved, when it turns out how wrong the clock is.
         """
         map, log = self._open.get(id), self.client.log
         entries = self.kept.entries(id) if map is None else map.entries()
-        newest = max((meta.time for _, meta in entries), default=0)
+        own = f" {self.client.client_id}:"
+        newest = max(
+            (meta.time for _, meta in entries if meta.given_time or own not in meta.id), default=0
+        )
         return newest + 1 if newest >= log.clock() - log.offset else None
 
     def _check_open(self) -> None:

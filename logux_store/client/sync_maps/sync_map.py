@@ -152,12 +152,14 @@ class SyncMap:
 
     def load_done(self, meta: Meta) -> None:
         """The server has sent what it has; `meta` is that of its answer."""
-        deleting = self._maps.names.deleting
-        if self.deleted:
-            # If that is confirmed, it was created again while this client heard nothing.
-            for id, (action, _) in [*self._entries.items()]:
-                if action["type"] in deleting and id not in self._pending:
-                    del self._entries[id]
+        names, ids = self._maps.names, self._entries.keys() - self._pending
+        confirmed = sorted_entries(self._entries[id] for id in ids)
+        if self.deleted and confirmed and confirmed[-1][0]["type"] not in names.deleting:
+            # It was created again while this client heard nothing. If all that came is older, it
+            # was deleted while the server was loading it.
+            for action, other in confirmed:
+                if action["type"] in names.deleting:
+                    del self._entries[other.id]
         self._load_end(meta)
 
     def _load_end(self, meta: Meta | None = None) -> None:

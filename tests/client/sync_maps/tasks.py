@@ -24,7 +24,8 @@ LocalTask = sync_map_template("tasks", offline=True, remote=False)
 
 class World:
     """`database` has the tasks. Titles that are `bad` fail; nobody may see the tasks whose ids, and
-    the lists one of whose fields, are `refused`. Loading fails `failures` times.
+    the lists one of whose fields, are `refused`. Loading fails `failures` times, and takes so many
+    `seconds`.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class World:
         self.loads: list[str] = []
         self.refused = {"closed", "secret"}
         self.failures = 0
+        self.seconds = 0.0
         server = self.server = TestServer()
         add_sync_map(
             server,
@@ -49,14 +51,16 @@ class World:
             initial=self.find,
         )
 
-    def load(self, ctx: Any, id: str, since: int) -> dict[str, Any]:
+    async def load(self, ctx: Any, id: str, since: int) -> dict[str, Any]:
         self.loads.append(id)
         if self.failures:
             self.failures -= 1
             raise OSError("the database cannot be reached")
         if id not in self.database:
             raise NotFoundError(id)
-        return {"id": id, **self.database[id]}
+        task = {"id": id, **self.database[id]}
+        await asyncio.sleep(self.seconds)
+        return task
 
     async def write(self, ctx: Any, id: str, fields: Fields, time: int) -> None:
         await asyncio.sleep(0.1)

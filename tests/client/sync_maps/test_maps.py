@@ -1,14 +1,15 @@
 """What the objects of a client hear of the server, of users and of earlier runs."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from logux_adapters.sqlite import SQLiteStore
 
-from logux_store import SyncMaps, UndoError, create_store_creator
+from logux_store import Client, ServerNode, SyncMaps, UndoError, create_store_creator
 from logux_store.client.sync_maps.checks import MAX_ATTEMPTS
-from logux_store.testing import TestClient
+from logux_store.testing import TestClient, TestLog, TestPair
 from tests.client.sync_maps.tasks import LocalTask, OfflineTask, Task, World, virtual
 
 
@@ -402,6 +403,29 @@ async def test_a_change_comes_after_what_the_user_saw_whatever_the_clocks_say(wo
     assert world.stored("1") == {"title": "d"}
 
 
+def test_changes_that_are_made_offline_by_a_wrong_clock_are_corrected_with_it() -> None:
+    pair, log = TestPair(), TestLog("server:x", None, lambda: 1000)
+    ServerNode("server:x", log, pair.right, ping=None, timeout=None)
+    client = Client(
+        server=pair.left,
+        subprotocol=1,
+        user_id="ann",
+        clock=lambda: 5000,
+        ping=None,
+        timeout=None,
+    )
+    tasks = OfflineTask(client)
+    tasks.create({"id": "1", "title": "a"})
+    for title in ("b", "c"):
+        tasks.change("1", {"title": title})
+    client.start()
+    pair.deliver()
+    made = [meta.time for _, meta in client.log.entries() if meta.sync]
+    assert made == [1000, 1000, 1000]
+    with tasks.open("1") as task:
+        assert task["title"] == "c"
+
+
 @virtual
 async def test_nothing_is_left_when_all_is_closed(world: World) -> None:
     for id in ("1", "2", "3", "4"):
@@ -455,3 +479,19 @@ async def test_what_the_log_has_of_a_list_comes_with_the_list_alone(world: World
         await ann.settle()
         assert ids(filter) == ["1", "2"]
         assert sent == []
+
+
+@virtual
+async def test_what_is_deleted_while_the_server_loads_it_stays_deleted(world: World) -> None:
+    world.put("1", title="a")
+    _, tasks = await world.join("ann")
+    _, others = await world.join("bob")
+    world.seconds = 10
+    task = tasks.open("1")
+    await asyncio.sleep(1)
+    await others.delete("1")
+    assert task.deleted
+    assert task.is_loading
+    await task.loading
+    assert task.deleted
+    assert task.fields == {}
