@@ -9,7 +9,7 @@ from logux_store.actions import Action
 from logux_store.ids import OrderKey, id_time, order_key
 from logux_store.timeline.track import Item, Key, by_key
 
-__all__ = ["History"]
+__all__ = ["History", "end_of_old"]
 
 
 class History(NamedTuple):
@@ -66,3 +66,18 @@ class History(NamedTuple):
             return order_key(id, id_time(id)) <= self.base
         except ValueError:
             return False
+
+
+def end_of_old(items: list[Item], head: int, surplus: int, released: set[str], history: int) -> int:
+    """The index of the first item, from `head` on, that is not to be forgotten when there are so
+    many more than there is room for: one that is not released is forgotten only if more than
+    `history` released ones have gathered behind it.
+    """
+    stop, last, gathered = head, head + surplus, len(released)
+    while stop < last:
+        if items[stop][1] in released:
+            gathered -= 1
+        elif gathered <= history:
+            break
+        stop += 1
+    return stop

@@ -34,7 +34,7 @@ from logux_store.actions import Action
 from logux_store.events import raise_all
 from logux_store.ids import OrderKey
 from logux_store.timeline.change import Change, Nudge, work_out, work_out_all
-from logux_store.timeline.history import History
+from logux_store.timeline.history import History, end_of_old
 from logux_store.timeline.parts import make_tracks, put, put_all
 from logux_store.timeline.track import (
     Item,
@@ -374,18 +374,11 @@ class Timeline:
 
     def _forget(self) -> None:
         """Forget the oldest actions that there is no more room for."""
-        items, by_id, released, history = self._items, self._by_id, self._released, self._history
-        if len(by_id) <= history:
+        items, by_id, released = self._items, self._by_id, self._released
+        if len(by_id) <= self._history:
             return
         head = self._head
-        last = head + len(by_id) - history
-        stop, gathered = head, len(released)
-        while stop < last:
-            if items[stop][1] in released:
-                gathered -= 1
-            elif gathered <= history:
-                break
-            stop += 1
+        stop = end_of_old(items, head, len(by_id) - self._history, released, self._history)
         if stop == head:
             return
         forgotten = items[head:stop]
