@@ -47,8 +47,8 @@ def json_values(max_leaves: int = 5) -> SearchStrategy[Any]:
 def actions(
     declared: Mapping[str | ActionCreator, Fields],
 ) -> SearchStrategy[Action]:
-    """Actions of the declared types. Each type, a string or an action creator, has its fields: a
-    mapping of names to strategies, or a strategy of mappings.
+    """Actions of the declared types. Each type has its fields: a mapping of names to strategies, or
+    a strategy of mappings. A type is a string, or an action creator, which is called with them.
 
     Raises TypeError for what is no type or no fields, ValueError when nothing is declared.
     """
@@ -56,25 +56,24 @@ def actions(
         raise ValueError("actions() needs at least one action type")
     choices: list[SearchStrategy[Action]] = []
     for type, fields in declared.items():
-        name = type.type if isinstance(type, ActionCreator) else type
-        if not isinstance(name, str):
-            raise TypeError(f"an action's type is a string or an action creator, not {name!r}")
+        if not isinstance(type, str | ActionCreator):
+            raise TypeError(f"an action's type is a string or an action creator, not {type!r}")
         if isinstance(fields, Mapping):
             made = st.fixed_dictionaries(dict(fields))
         elif isinstance(fields, SearchStrategy):
             made = fields
         else:
             raise TypeError(
-                f"the fields of {name!r} are a mapping of names to strategies, or a strategy of "
+                f"the fields of {type!r} are a mapping of names to strategies, or a strategy of "
                 f"mappings, not {fields!r}"
             )
-        choices.append(made.map(partial(make_action, name)))
+        choices.append(made.map(partial(make_action, type)))
     return st.one_of(choices)
 
 
-def make_action(type: str, fields: Mapping[str, Any]) -> Action:
+def make_action(type: str | ActionCreator, fields: Mapping[str, Any]) -> Action:
     """An action of this type with these fields."""
-    return {"type": type, **fields}
+    return type(**fields) if isinstance(type, ActionCreator) else {"type": type, **fields}
 
 
 def foreign_actions() -> SearchStrategy[Action]:

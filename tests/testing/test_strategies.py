@@ -31,6 +31,12 @@ def test_actions_are_of_the_declared_types(data: st.DataObject) -> None:
     assert data.draw(foreign_actions())["type"].startswith("foreign/")
 
 
+def test_an_action_creator_is_called_with_what_is_declared() -> None:
+    rename = define_action("rename", lambda user, name="x": {"id": user["id"], "name": name})
+    strategy = actions({rename: {"user": st.just({"id": "10"})}})
+    assert find(strategy, lambda _: True) == {"type": "rename", "id": "10", "name": "x"}
+
+
 @pytest.mark.parametrize(
     ("declared", "error"), [({}, ValueError), ({1: {}}, TypeError), ({"a": 1}, TypeError)]
 )
