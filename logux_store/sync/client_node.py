@@ -67,6 +67,7 @@ class ClientNode(BaseNode):
         fix_time: bool = True,
     ) -> None:
         self.fix_time = fix_time
+        log.marks_times = True
         self.offset: int | None = None
         self._asked_at = self._measured = 0
         # Own actions that were never sent, by id, with their `added`. And the latest time of those
@@ -93,7 +94,6 @@ class ClientNode(BaseNode):
         )
         if fix_time:
             self._unbind.append(log.on_drop(self._forget))
-            log.marks_times = True
 
     def read_store(self) -> None:
         """The log has another store, or the store has the numbers of another user."""

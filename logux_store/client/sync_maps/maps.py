@@ -3,20 +3,19 @@
 The counterpart of `add_sync_map` and `add_sync_map_filter` of the server, and of the sync maps of
 `@logux/client`.
 
-Invariants: an object is in `_open` exactly while somebody needs it; one in `_brought` is open too,
-but for those that come for a filter that was closed before the server's answer.
+Invariant: an object is in `_open` exactly while somebody needs it.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from logux_store.actions import Action
 from logux_store.client.client import Client
 from logux_store.client.outcome import Outcome
-from logux_store.client.sync_maps.checks import Checks
 from logux_store.client.sync_maps.filter import SyncMapFilter
 from logux_store.client.sync_maps.kept import Kept
 from logux_store.client.sync_maps.names import Names
+from logux_store.client.sync_maps.subscriptions import Subscriptions
 from logux_store.client.sync_maps.sync_map import SyncMap
 from logux_store.errors import UndoError
 from logux_store.events import Unbind, call_all, raise_all
@@ -24,14 +23,6 @@ from logux_store.ids import OrderKey
 from logux_store.meta import Entry, Meta
 
 __all__ = ["SyncMaps"]
-
-
-class Subscription(NamedTuple):
-    """What the server was asked for, and for whom: an object, or filters."""
-
-    action: Action
-    restores: bool
-    asking: list[SyncMap] | list[SyncMapFilter]
 
 
 class SyncMaps:
@@ -49,18 +40,12 @@ class SyncMaps:
         self._open: dict[str, SyncMap] = {}
         self._filters: list[SyncMapFilter] = []
         self.kept = Kept(client, names, offline)
-        self.checks = Checks()
-        # The subscriptions that the server has not answered, with those who wait for the answer.
-        self._asked: dict[str, Subscription] = {}
-        # Those of them that are filters, closed ones included.
-        self._asking: dict[SyncMapFilter, None] = {}
-        # Objects that a filter's subscription has brought on this connection.
-        self._brought: set[str] = set()
+        self.subscriptions = Subscriptions(self)
         # Filters whose listeners are told when all is there that came together.
         self._changed: dict[SyncMapFilter, None] = {}
         self._unbind: list[Unbind] = [
-            client.type("logux/subscribe", self._subscribing),
-            client.type("logux/subscribed", self._subscribed),
+            client.type("logux/subscribe", self.subscriptions.subscribing),
+            client.type("logux/subscribed", self.subscriptions.subscribed),
             client.type("logux/processed", self._processed),
             client.type("logux/undo", self._undone),
             client.on("move", self._moved),
@@ -148,17 +133,13 @@ class SyncMaps:
 
     def _time_after_what_is_seen(self, id: str) -> int | None:
         """The time of an action that is based on what is here of an object, if the clock of who
-        made that is ahead of this client's, be it by milliseconds.
-
-        This client's own are before it anyway, unless they got their time here; and before they
-        are sent, they may be moved, when it turns out how wrong the clock is.
+        made that is ahead of this client's, be it by milliseconds. Its own are before it anyway,
+        unless they got their time here, and are moved if the clock turns out to be wrong.
         """
-        map, log = self._open.get(id), self.client.log
+        map, log, own = self._open.get(id), self.client.log, f" {self.client.client_id}:"
         entries = self.kept.entries(id) if map is None else map.entries()
-        own = f" {self.client.client_id}:"
-        newest = max(
-            (meta.time for _, meta in entries if meta.given_time or own not in meta.id), default=0
-        )
+        fixed = (meta for _, meta in entries if meta.given_time or own not in meta.id)
+        newest = max((meta.time for meta in fixed), default=0)
         return newest + 1 if newest >= log.clock() - log.offset else None
 
     def _check_open(self) -> None:
@@ -173,6 +154,18 @@ class SyncMaps:
         """The objects that are open."""
         return [*self._open.values()]
 
+    def is_open(self, id: str) -> bool:
+        """Whether anybody needs an object."""
+        return id in self._open
+
+    def opened_at(self, channel: object) -> SyncMap | None:
+        """The object with this channel, if it is open."""
+        return self._open.get(self.names.id_of(channel) or "")
+
+    def filters_for(self, fields: Mapping[str, Any]) -> list[SyncMapFilter]:
+        """The filters that look for these fields."""
+        return [filter for filter in self._filters if filter.fields == fields]
+
     def hold(self, id: str, entries: Iterable[Entry] = ()) -> SyncMap:
         """Open an object without subscribing to it; `entries` are actions about it that may not be
         in the log.
@@ -184,16 +177,21 @@ class SyncMaps:
         map.users += 1
         return map
 
-    def is_known(self, id: str) -> bool:
-        """Whether more of an object may be here than an action that is just added."""
-        return id in self._open or self.offline
-
     def forget(self, map: SyncMap) -> None:
         """Nobody needs an object any more."""
         del self._open[map.id]
-        if map.is_subscribed or map.id in self._brought:
+        if map.is_subscribed or map.id in self.subscriptions.brought:
             map.is_subscribed = False
-            self._unsubscribe_from(map.id)
+            self.unsubscribe(map.id)
+
+    def unsubscribe(self, id: str) -> None:
+        """Let the server send no more of an object."""
+        self.subscriptions.brought.discard(id)
+        self._unsubscribe({"type": "logux/unsubscribe", "channel": self.names.channel(id)})
+
+    def _unsubscribe(self, action: Action) -> None:
+        if not self.client.destroyed:
+            self.client.log.add(action, sync=True)
 
     def forget_filter(self, filter: SyncMapFilter) -> None:
         """Nobody needs a list any more."""
@@ -215,14 +213,6 @@ class SyncMaps:
         """The server has said in an answer, which has this meta, that an object is not there."""
         self._take({"type": self.names.type("deleted"), "id": id}, meta)
 
-    def is_brought(self, id: str) -> bool:
-        """Whether the server sends what comes of an object, because it was in a list."""
-        return id in self._brought
-
-    def is_asking(self, filter: SyncMapFilter) -> bool:
-        """Whether the server has yet to answer the subscription of a list."""
-        return filter in self._asking
-
     def answer(self) -> Meta:
         """A meta for an outcome for which no server was asked."""
         id = self.client.log.generate_id()
@@ -242,75 +232,6 @@ class SyncMaps:
     def _tell(self) -> None:
         changed, self._changed = self._changed, {}
         raise_all(call_all(tuple(filter.emit for filter in changed)))
-
-    # Subscriptions.
-
-    def _unsubscribe_from(self, id: str) -> None:
-        self._brought.discard(id)
-        self._unsubscribe({"type": "logux/unsubscribe", "channel": self.names.channel(id)})
-
-    def _unsubscribe(self, action: Action) -> None:
-        if not self.client.destroyed:
-            self.client.log.add(action, sync=True)
-
-    def _subscribing(self, action: Action, meta: Meta) -> None:
-        """This client subscribes, for the first time or again after a reconnection."""
-        channel = action.get("channel")
-        if f" {self.client.log.node_id} " not in meta.id:
-            return
-        map = self._open.get(self.names.id_of(channel) or "")
-        if map is not None:
-            self._asked[meta.id] = Subscription(action, bool(meta.resubscribe), [map])
-        elif channel == self.names.plural:
-            wanted = action.get("filter") or {}
-            filters = [filter for filter in self._filters if filter.fields == wanted]
-            self._asked[meta.id] = Subscription(action, bool(meta.resubscribe), filters)
-            self._asking.update(dict.fromkeys(filters))
-
-    def _subscribed(self, action: Action, _meta: Meta) -> None:
-        """The server is about to send an object that is in a list."""
-        id = self.names.id_of(action.get("channel"))
-        if id is not None and self._asking:
-            self._brought.add(id)
-            for filter in self._asking:
-                if not filter.is_closed:
-                    filter.expect(id)
-
-    def _answered(self, id: str, meta: Meta, error: UndoError | None) -> None:
-        subscription = self._asked.pop(id, None)
-        if subscription is None:
-            return
-        if error is not None and error.reason == "error" and subscription.restores:
-            # The client asks again by itself.
-            return
-        for one in subscription.asking:
-            if isinstance(one, SyncMapFilter):
-                self._filter_answered(one, subscription.action, meta, error)
-            else:
-                self._map_answered(one, subscription.action, meta, error)
-
-    def _map_answered(
-        self, map: SyncMap, action: Action, meta: Meta, error: UndoError | None
-    ) -> None:
-        if not self.checks.is_asked_again(map, error) and map.users:
-            if error is None:
-                map.load_done(meta)
-            else:
-                map.load_failed(error, meta, "creating" in action)
-        self.checks.go_on()
-
-    def _filter_answered(
-        self, filter: SyncMapFilter, action: Action, meta: Meta, error: UndoError | None
-    ) -> None:
-        self._asking.pop(filter, None)
-        if filter.is_closed:
-            # What came for it since then is nobody's.
-            for id in self._brought - self._open.keys():
-                self._unsubscribe_from(id)
-        elif error is None:
-            filter.load_done(action, meta)
-        else:
-            filter.load_failed(error)
 
     # What happens in the log.
 
@@ -344,7 +265,7 @@ class SyncMaps:
         id = action.get("id")
         if not isinstance(id, str):
             return
-        self._answered(id, meta, None)
+        self.subscriptions.answered(id, meta)
         entry = self.kept.pending.pop(id, None)
         if entry is not None:
             map = self._open.get(entry[0]["id"])
@@ -356,7 +277,7 @@ class SyncMaps:
         id = action.get("id")
         if not isinstance(id, str):
             return
-        self._answered(id, meta, UndoError(action))
+        self.subscriptions.answered(id, meta, UndoError(action))
         undone, _ = self.kept.pending.pop(id, None) or self.client.log.by_id(id) or (None, None)
         if undone is None:
             # It was confirmed, and the log does not keep it; the undo says what it was.
@@ -385,17 +306,10 @@ class SyncMaps:
 
     def _state_changed(self) -> None:
         if not self.client.connected:
-            # The server forgets what it has brought, and brings it again with the list; what is not
-            # in the log any more is not asked again.
-            self._brought.clear()
-            self.checks.clear()
-            by_id = self.client.log.by_id
-            self._asked = {id: asked for id, asked in self._asked.items() if by_id(id)}
-            self._asking = {filter: None for filter in self._asking if not filter.is_closed}
+            self.subscriptions.disconnected()
 
     def _user_changed(self, _user_id: str) -> None:
-        for forgotten in (self._asked, self._asking, self._brought, self.checks):
-            forgotten.clear()
+        self.subscriptions.clear()
         for filter in self._filters:
             filter.stop()
         for map in self.opened():
