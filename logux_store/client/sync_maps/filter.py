@@ -131,8 +131,8 @@ class SyncMapFilter:
         for id, (map, _) in [*self._watched.items()]:
             # With `since`, it sends only a part of what this client has never had.
             is_sent = not map.is_loading or "since" not in subscription
-            if not (is_sent and self._maps.is_brought(id)):
-                self._maps.checks.ask(map)
+            if not (is_sent and id in self._maps.subscriptions.brought):
+                self._maps.subscriptions.checks.ask(map)
                 continue
             map.load_done(meta)
             if id in self._watched and id not in self.maps:
@@ -162,10 +162,10 @@ class SyncMapFilter:
         here = {name: value for name, value in self.fields.items() if name in fields}
         may_match = bool(here or not self.fields) and matches(fields, here)
         # Of an object that is known, the action may be an old one, whose other fields are not true.
-        if may_match or maps.is_known(id):
+        if may_match or maps.offline or maps.is_open(id):
             self._watch(id, [(action, meta)])
-            if id in self._watched and not maps.is_asking(self):
-                maps.checks.ask(self._watched[id][0])
+            if id in self._watched and not maps.subscriptions.is_asking(self):
+                maps.subscriptions.checks.ask(self._watched[id][0])
 
     def _watch(self, id: str, entries: Iterable[Entry] = ()) -> None:
         map = self._maps.hold(id, entries)
@@ -182,7 +182,8 @@ class SyncMapFilter:
         else:
             self.maps.pop(map.id, None)
             # The rest of what the server sends may be still to come.
-            is_coming = self._maps.is_asking(self) and self._maps.is_brought(map.id)
+            subscriptions = self._maps.subscriptions
+            is_coming = subscriptions.is_asking(self) and map.id in subscriptions.brought
             if not (map.is_saving or is_coming):
                 self._release(map.id)
         if (before or listed) and not self.is_loading:

@@ -451,8 +451,8 @@ async def test_nothing_is_left_when_all_is_closed(world: World) -> None:
             one.close()
         tasks.create_filter().close()
         await ann.settle()
-        for part, names in STATE.items():
-            assert not any(getattr(getter(tasks), name) for name in names), part
+        for part, names in ((tasks, STATE), (tasks.subscriptions, ASKED)):
+            assert [getattr(part, name) for name in names if getattr(part, name)] == []
         assert tasks.kept.pending == {}
         assert ann.log.actions() == []
         channels = [*world.server.subscriptions.channels]
@@ -460,7 +460,8 @@ async def test_nothing_is_left_when_all_is_closed(world: World) -> None:
         assert ann.subscriptions.missing() == []
 
 
-STATE = {"_open": tasks_of, "_filters"}
+STATE = ("_open", "_filters", "_changed")
+ASKED = ("_asked", "_asking", "brought")
 
 
 @virtual
