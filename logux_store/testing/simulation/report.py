@@ -43,8 +43,10 @@ def report(result: Result, trace: bool) -> str:
     lines += [f"  {name}: {getattr(scenario, name)}" for name in SHOWN]
     lines += [
         f"  ping: {scenario.client_ping}, {scenario.server_ping}; timeout: {scenario.timeout}",
-        f"  loads: {scenario.loads}; max_waiting: {scenario.max_waiting}",
+        f"  max_waiting: {scenario.max_waiting}",
     ]
+    if scenario.application is None:
+        lines.append(f"  loads: {scenario.loads}")
     lines += [f"  {line}" for line in (result.trace if trace else map(str, scenario.events))]
     lines += [f"FAULT {fault}" for fault in result.faults]
     return "\n".join(lines)
