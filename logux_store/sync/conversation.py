@@ -38,7 +38,7 @@ from logux_store.events import Emitter, Listener, Unbind, raise_all
 from logux_store.ids import validate_node_id
 from logux_store.log import Log
 from logux_store.sync.connection import Connection
-from logux_store.sync.messages import Message, check_message, quote
+from logux_store.sync.messages import Message, check_message, pack_options, quote
 from logux_store.sync.pending import Pending
 from logux_store.sync.states import CLOSED, OPEN, NodeState, Phase
 from logux_store.sync.timers import Deadlines, Idle
@@ -318,17 +318,10 @@ class Conversation:
         self._open(None)
 
     def _greet(self, name: str, third: Any, token: str | None) -> None:
-        message = [name, self.local_protocol, self.local_node_id, third]
-        options: dict[str, Any] = {}
-        if token:
-            options["token"] = token
-        if self.subprotocol:
-            options["subprotocol"] = self.subprotocol
-        if options:
-            message.append(options)
         if self.local_headers:
             self._send(["headers", self.local_headers])
-        self._send(message)
+        options = pack_options(token, self.subprotocol)
+        self._send([name, self.local_protocol, self.local_node_id, third, *options])
 
     def _open(self, _synced: int | None) -> None:
         """The other side is accepted; `synced` is what it says to have of this log, None if it did

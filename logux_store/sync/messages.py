@@ -29,6 +29,7 @@ __all__ = [
     "decode",
     "encode",
     "is_number",
+    "pack_options",
     "pack_sync",
     "quote",
     "unpack_sync",
@@ -132,6 +133,13 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 def encode(message: Message) -> str:
     """Write a message as JSON. Raises TypeError or ValueError when it has no JSON form."""
     return to_json(message)
+
+
+def pack_options(token: str | None, subprotocol: int) -> list[dict[str, Any]]:
+    """What `connect` and `connected` end with: nothing, or the options that are not empty."""
+    options = {"token": token, "subprotocol": subprotocol}
+    given = {name: value for name, value in options.items() if value}
+    return [given] if given else []
 
 
 _write_node_id = functools.lru_cache(1024)(to_json)
