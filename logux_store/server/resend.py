@@ -80,12 +80,13 @@ class Resend:
             return []
         # Serialised once, however many get it.
         shared = SharedAction(action)
+        item = (shared, meta, meta.added)
         for client in recipients:
             # As ServerClient.send, a call less for each of the many.
             if client.held:
                 client.send(shared, meta)
             else:
-                client.node.enqueue(shared, meta)
+                client.node.forward(item)
         if not undecided:
             return []
         return [

@@ -102,16 +102,27 @@ class Sending(Conversation):
         """
         if self._phase is not OPEN:
             return
-        if self.on_send is None and type(action) is SharedAction:
-            # As _put: most of what a server does when it sends one action to many.
-            added = meta.added
-            if added > self._last_added:
-                self._last_added = added
-            self._outgoing.append((action, meta, added))
-        elif not self._put(action, meta):
+        if not self._put(action, meta):
             return
         sending = self._flushing or self._flush_later()
         if sending and self.state is not SENDING:
+            self._set_state(SENDING)
+
+    def forward(self, item: Outgoing) -> None:
+        """`enqueue` of what was made once for many nodes: in half the time, since this is most of
+        what a server does when it sends one action to many.
+        """
+        if self._phase is not OPEN:
+            return
+        if self.on_send is not None:
+            self.enqueue(item[0], item[1])
+            return
+        if item[2] > self._last_added:
+            self._last_added = item[2]
+        self._outgoing.append(item)
+        if not self._flushing and not self._flush_later():
+            return
+        if self.state is not SENDING:
             self._set_state(SENDING)
 
     def destroy(self) -> None:
@@ -188,10 +199,7 @@ class Sending(Conversation):
             self._set_state(SENDING)
 
     def _send_sync(self, part: list[Outgoing]) -> None:
-        added = 0
-        for item in part:
-            if item[2] > added:
-                added = item[2]
+        added = max([item[2] for item in part])
         if added == 0:
             # None of them is kept, so they have no number of their own.
             added = max(self._last_added, self.last_sent)
