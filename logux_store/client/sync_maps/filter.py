@@ -173,7 +173,7 @@ class SyncMapFilter:
         self._check(map)
 
     def _check(self, map: SyncMap) -> None:
-        if map.is_loading:
+        if map.is_loading and map.needed:
             return
         before = map.id in self.maps
         listed = map.error is None and map.exists and matches(map.fields, self.fields)

@@ -496,3 +496,20 @@ async def test_what_is_deleted_while_the_server_loads_it_stays_deleted(world: Wo
     await task.loading
     assert task.deleted
     assert task.fields == {}
+
+
+@virtual
+async def test_a_refused_change_of_what_is_not_known_leaves_no_subscription(world: World) -> None:
+    ann, tasks = await world.join("ann")
+    with tasks.create_filter() as filter:
+        await filter.loading
+        with pytest.raises(UndoError):
+            await tasks.change("closed", {"title": "a"})
+        assert filter.is_empty
+        await ann.settle()
+        with ann.sent() as sent:
+            with pytest.raises(UndoError):
+                await tasks.delete("closed")
+            await ann.settle()
+        assert [action["type"] for action in sent] == ["tasks/delete"]
+        assert not ann.subscribed("tasks/closed")
