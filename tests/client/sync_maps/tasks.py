@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
-from logux_store.client.sync_maps import SyncMaps, sync_map_template
+from logux_store import SyncMapFilter, SyncMaps, sync_map_template
 from logux_store.server import NotFoundError
 from logux_store.server.sync_map import (
     ChangedAt,
@@ -97,6 +97,10 @@ class World:
     ) -> tuple[TestClient, SyncMaps]:
         client = await self.server.connect(user_id, **options)
         return client, template(client)
+
+
+def ids(filter: SyncMapFilter) -> list[str]:
+    return sorted(filter.maps)
 
 
 def virtual(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:

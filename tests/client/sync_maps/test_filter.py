@@ -3,13 +3,8 @@
 import pytest
 
 from logux_store import UndoError
-from logux_store.client.sync_maps import SyncMapFilter
 from logux_store.testing import TestClient
-from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, virtual
-
-
-def ids(filter: SyncMapFilter) -> list[str]:
-    return sorted(filter.maps)
+from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, ids, virtual
 
 
 @virtual

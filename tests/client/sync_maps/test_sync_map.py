@@ -4,8 +4,7 @@ import pytest
 
 from logux_store import UndoError
 from logux_store.client.sync_maps import SyncMap
-from logux_store.testing import TestClient
-from tests.client.sync_maps.tasks import LocalTask, OfflineTask, Task, World, virtual
+from tests.client.sync_maps.tasks import LocalTask, Task, World, virtual
 
 
 def watch(map: SyncMap) -> list[dict[str, object]]:
@@ -181,71 +180,6 @@ async def test_a_deletion_that_fails_is_taken_back(world: World) -> None:
         await outcome
     assert not task.deleted
     assert task.fields == {"title": "a", "locked": True}
-
-
-@virtual
-async def test_offline_maps_are_in_the_log_for_the_next_run(world: World) -> None:
-    world.put("1", title="a", note="a")
-    ann, tasks = await world.join("ann", OfflineTask)
-    task = tasks.open("1")
-    await task.loading
-    await task.change({"title": "b"})
-    await task.change({"title": "c"})
-    await ann.disconnect()
-    task.change({"title": "not sent"})
-    assert [action["fields"] for action in ann.log.actions()] == [
-        {"title": "a", "note": "a"},
-        {"title": "c"},
-        {"title": "not sent"},
-    ]
-    await ann.destroy()
-    again = TestClient("ann", server=world.server, store=ann.log.store)
-    tasks = OfflineTask(again)
-    task = tasks.open("1")
-    assert not task.is_loading
-    await task.loading
-    assert task.fields == {"title": "not sent", "note": "a"}
-    await again.connect()
-    await again.settle()
-    assert world.stored("1") == {"title": "not sent", "note": "a"}
-    assert [action["fields"] for action in again.log.actions()] == [
-        {"note": "a"},
-        {"title": "not sent"},
-    ]
-
-
-@virtual
-async def test_a_deleted_map_leaves_nothing_in_the_log(world: World) -> None:
-    world.put("1", title="a", note="a")
-    world.put("2", title="a")
-    ann, tasks = await world.join("ann", OfflineTask)
-    for id in ("1", "2"):
-        with tasks.open(id) as task:
-            await task.loading
-    await tasks.change("1", {"note": "b"})
-    with pytest.raises(UndoError):
-        await tasks.change("1", {"note": "c", "title": "bad"})
-    assert {action["id"] for action in ann.log.actions()} == {"1", "2"}
-    await tasks.delete("1")
-    assert {action["id"] for action in ann.log.actions()} == {"2"}
-
-
-@virtual
-async def test_what_an_earlier_run_has_sent_is_confirmed_in_this_one(world: World) -> None:
-    world.put("1", title="a")
-    ann, tasks = await world.join("ann", OfflineTask)
-    with tasks.open("1") as task:
-        await task.loading
-    await ann.disconnect()
-    tasks.change("1", {"title": "b"})
-    tasks.delete("1")
-    await ann.destroy()
-    again = TestClient("ann", server=world.server, store=ann.log.store)
-    OfflineTask(again)
-    await again.connect()
-    await again.settle()
-    assert world.database == {}
-    assert again.log.actions() == []
 
 
 @virtual
