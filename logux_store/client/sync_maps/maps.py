@@ -51,7 +51,7 @@ class SyncMaps:
             client.on("move", self._moved),
             client.on("batch", self._tell),
             client.on("store", self._store_changed),
-            client.on("state", self._state_changed),
+            client.on("state", self.subscriptions.state_changed),
             client.on("user", self._user_changed),
         ]
         self._unbind += (
@@ -303,10 +303,6 @@ class SyncMaps:
     def _store_changed(self, starts: bool) -> None:
         if starts:
             self._read()
-
-    def _state_changed(self) -> None:
-        if not self.client.connected:
-            self.subscriptions.disconnected()
 
     def _user_changed(self, _user_id: str) -> None:
         self.subscriptions.clear()

@@ -28,12 +28,14 @@ class Subscription(NamedTuple):
     action: Action
     restores: bool
     asking: list[SyncMap] | list[SyncMapFilter]
+    sent_before: bool = False
+    """Whether it was sent on an earlier connection, which has not carried the answer."""
 
 
 class Subscriptions:
     """The subscriptions of the objects and the filters of one `SyncMaps`."""
 
-    __slots__ = ("_asked", "_asking", "_maps", "brought", "checks")
+    __slots__ = ("_asked", "_asking", "_is_connected", "_maps", "brought", "checks")
 
     def __init__(self, maps: "SyncMaps") -> None:
         self._maps = maps
@@ -43,6 +45,7 @@ class Subscriptions:
         self.brought: set[str] = set()
         """Objects that a filter's subscription has brought on this connection."""
         self.checks = Checks()
+        self._is_connected = maps.client.connected
 
     def is_asking(self, filter: SyncMapFilter) -> bool:
         """Whether the server has yet to answer the subscription of a filter."""
@@ -83,16 +86,20 @@ class Subscriptions:
             if isinstance(one, SyncMapFilter):
                 self._filter_answered(one, subscription.action, meta, error)
             else:
-                self._map_answered(one, subscription.action, meta, error)
+                self._map_answered(one, subscription, meta, error)
 
     def _map_answered(
-        self, map: SyncMap, action: Action, meta: Meta, error: UndoError | None
+        self, map: SyncMap, subscription: Subscription, meta: Meta, error: UndoError | None
     ) -> None:
+        was_creating = "creating" in subscription.action
         if not self.checks.is_asked_again(map, error) and map.users:
-            if error is None:
-                map.load_done(meta)
+            if error is not None:
+                map.load_failed(error, meta, was_creating)
+            elif was_creating and subscription.sent_before:
+                # It was created then, others may have changed it since, and nothing was loaded.
+                self._maps.load_again(map)
             else:
-                map.load_failed(error, meta, "creating" in action)
+                map.load_done(meta)
         self.checks.go_on()
 
     def _filter_answered(
@@ -108,14 +115,19 @@ class Subscriptions:
         else:
             filter.load_failed(error)
 
-    def disconnected(self) -> None:
-        """The server has forgotten what it brought, and brings it again with the filters; what is
-        not in the log any more is not asked again.
+    def state_changed(self) -> None:
+        """Follow the connection. With it, the server forgets what it brought, and brings it again
+        with the filters on the next one; what is not in the log any more is not asked again.
         """
+        was_connected, self._is_connected = self._is_connected, self._maps.client.connected
+        if self._is_connected or not was_connected:
+            return
         self.brought.clear()
         self.checks.clear()
         by_id = self._maps.client.log.by_id
-        self._asked = {id: asked for id, asked in self._asked.items() if by_id(id)}
+        self._asked = {
+            id: asked._replace(sent_before=True) for id, asked in self._asked.items() if by_id(id)
+        }
         self._asking = {filter: None for filter in self._asking if not filter.is_closed}
 
     def clear(self) -> None:

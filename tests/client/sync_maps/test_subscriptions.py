@@ -195,3 +195,23 @@ async def test_what_is_deleted_while_the_server_loads_it_stays_deleted(world: Wo
     await task.loading
     assert task.deleted
     assert task.fields == {}
+
+
+@virtual
+async def test_what_was_created_on_a_lost_connection_is_loaded_on_the_next(world: World) -> None:
+    ann, tasks = await world.join("ann")
+    _, others = await world.join("bob")
+    with tasks.create_filter() as filter, others.create_filter() as other:
+        await filter.loading
+        outcome = tasks.create({"id": "1", "title": "a"})
+        await outcome
+        # The answer to the creator's subscription does not come.
+        unbind = ann.type("logux/processed", lose_answer, event="preadd")
+        await ann.settle()
+        unbind()
+        await ann.disconnect()
+        assert ids(other) == ["1"]
+        await others.delete("1")
+        await ann.connect()
+        await ann.settle()
+        assert ids(filter) == []
