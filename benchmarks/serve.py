@@ -14,8 +14,8 @@ from logux_store.connections import TransportName, find_loop
 from logux_store.server import Server
 
 
-async def serve(transport: TransportName) -> None:
-    """Serve until the input ends, with one of the transports."""
+def make_server(transport: TransportName) -> Server:
+    """The application: a room, and actions that nobody else gets."""
     server = Server(subprotocol=1, min_subprotocol=1, port=0, env="production", transport=transport)
     for event in ("error", "client_error", "fatal"):
         server.on(event, fail)
@@ -25,6 +25,12 @@ async def serve(transport: TransportName) -> None:
     )
     server.type("save", access=lambda *_: True, process=lambda *_: None)
     server.channel("rooms/:id", access=lambda *_: True)
+    return server
+
+
+async def serve(transport: TransportName) -> None:
+    """Serve until the input ends, with one of the transports."""
+    server = make_server(transport)
     async with server:
         print(server.port, flush=True)
         reader = asyncio.StreamReader()
