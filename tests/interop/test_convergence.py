@@ -24,6 +24,7 @@ class Session:
         self.random = random
         self.peers = peers
         self.online = set(peers)
+        self.questions = 0
         self.times = random.sample(range(1, 100), STEPS)
         self.edits: list[tuple[int, Peer, str, dict[str, Any]]] = []
 
@@ -50,11 +51,25 @@ class Session:
         self.edits.append((time, peer, id, action))
 
     async def answered(self, *peers: Peer) -> None:
-        """The original's server forgets the answers that a lost connection did not carry."""
-        if isinstance(self.world.server, JavaScriptServer):
-            for _, peer, id, _ in self.edits:
-                if peer in peers:
-                    await peer.outcome(id)
+        """The original's server forgets the answers that a lost connection did not carry, and the
+        undos of what it has resent.
+        """
+        if not isinstance(self.world.server, JavaScriptServer):
+            return
+        for _, peer, id, _ in self.edits:
+            if peer in self.online:
+                await peer.outcome(id)
+        # What the server has sent them before comes before the answer to this.
+        question: dict[str, Any] = {
+            "type": "room/append",
+            "room": "1",
+            "text": "?",
+            "forbidden": True,
+        }
+        for peer in peers:
+            self.questions += 1
+            id = await peer.sync(**question, time=START + (100 + self.questions) * 1000)
+            assert await peer.outcome(id) == "denied"
 
     async def change_connection(self) -> None:
         peer = self.random.choice(self.peers)
