@@ -1,8 +1,9 @@
 """Our stores, and the work that the benchmarks of the store give them.
 
 The stores that they are measured against do the same in `js/stores.js`. A client is connected to
-nothing, or to a `Wire`, whose other end says what the benchmark wants. Times are processor time of
-the thread, on both sides, so that what the machine does besides disturbs them less.
+nothing, or to a `Wire`, whose other end says what the benchmark wants. Times are of the clock, on
+both sides: processor time, which other programs disturb less, is counted in steps of some
+milliseconds by what Node.js asks the system for.
 """
 
 import json
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from time import thread_time
+from time import perf_counter
 from typing import Any
 
 from benchmarks.measure import Run, Side
@@ -139,10 +140,10 @@ def dispatch(kind: str, actions: int, history: int) -> Side:
         add = store.dispatch if kind == "plain" else store.dispatch.cross_tab
         for i in range(history + 100):
             add(number(i))
-        start = thread_time()
+        start = perf_counter()
         for i in range(actions):
             add(number(i))
-        return Run(actions / (thread_time() - start), store.state)
+        return Run(actions / (perf_counter() - start), store.state)
 
     return run
 
@@ -157,11 +158,11 @@ def late_insert(reducer: str, history: int, back: int, actions: int, stores: int
         for _ in range(stores):
             store = open_store(reducer, 2 * history)
             fill(store, reducer, range(history))
-            start = thread_time()
+            start = perf_counter()
             for i in range(actions):
                 action = make_action(reducer, KEYS[0], -i)
                 store.dispatch.cross_tab(action, **at(history - back - 0.5, i))
-            seconds += thread_time() - start
+            seconds += perf_counter() - start
         return Run(seconds * 1e6 / (actions * stores), store.state)
 
     return run
@@ -181,12 +182,12 @@ def replay(reducer: str, history: int, back: int, actions: int, stores: int) -> 
         seconds = 0.0
         for _ in range(stores):
             state = before
-            start = thread_time()
+            start = perf_counter()
             for i in range(actions):
                 state = end = reduce(state, make_action(reducer, KEYS[0], -i))
                 for action in after:
                     end = reduce(end, action)
-            seconds += thread_time() - start
+            seconds += perf_counter() - start
         return Run(seconds * 1e6 / (actions * stores), end)
 
     return run
@@ -203,10 +204,10 @@ def undo(reducer: str, history: int, back: int, actions: int, stores: int) -> Si
             store = open_store(reducer, 2 * history)
             fill(store, reducer, range(history))
             ids = [at(history - 1 - back - i)["id"] for i in range(actions)]
-            start = thread_time()
+            start = perf_counter()
             for id in ids:
                 store.log.add({"type": "logux/undo", "id": id, "reason": "error"})
-            seconds += thread_time() - start
+            seconds += perf_counter() - start
         return Run(seconds * 1e6 / (actions * stores), store.state)
 
     return run
@@ -232,9 +233,9 @@ def receive(reducer: str, local: Places, received: Places, history: int, stores:
                 ms = START + place * SECOND - base
                 action = make_action(reducer, KEYS[place % 16], place)
                 message += [action, {"id": [ms, "20:a:b", 0], "time": ms}]
-            start = thread_time()
+            start = perf_counter()
             wire.receive(message)
-            seconds += thread_time() - start
+            seconds += perf_counter() - start
             assert wire.answered
         return Run(seconds * 1000 / stores, store.state)
 

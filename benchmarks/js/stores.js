@@ -113,13 +113,6 @@ function range(first, end, step = 1) {
   return Array.from({ length: Math.ceil((end - first) / step) }, (_, i) => first + i * step)
 }
 
-// Milliseconds of processor time of this thread: what the machine does besides does not count, nor
-// what V8 does in others.
-function now() {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
-}
-
 // Resolves when so many actions are in the state.
 function changes(store, number) {
   return new Promise(resolve => {
@@ -139,7 +132,7 @@ export async function dispatch({ kind, actions, history, atOnce }) {
   const store = await open('keys', history)
   const dispatch = kind === 'plain' ? store.dispatch : store.dispatch.crossTab
   for (let i = 0; i < history + 100; i++) await dispatch(set(i))
-  const start = now()
+  const start = performance.now()
   if (atOnce === 1) {
     for (let i = 0; i < actions; i++) await dispatch(set(i))
   } else {
@@ -149,7 +142,7 @@ export async function dispatch({ kind, actions, history, atOnce }) {
     }
     await new Promise(setImmediate)
   }
-  const seconds = (now() - start) / 1000
+  const seconds = (performance.now() - start) / 1000
   return { figure: actions / seconds, outcome: store.getState() }
 }
 
@@ -160,13 +153,13 @@ export async function lateInsert({ reducer, history, back, actions, stores }) {
   for (let n = 0; n < stores; n++) {
     const store = await open(reducer, 2 * history)
     await fill(store, range(0, history))
-    const start = now()
+    const start = performance.now()
     for (let i = 0; i < actions; i++) {
       const changed = changes(store, 1)
       store.dispatch.crossTab({ type: 'set', key: 'key0', value: -i }, at(history - back - 0.5, i))
       await changed
     }
-    ms += now() - start
+    ms += performance.now() - start
     outcome = store.getState()
   }
   return { figure: (ms * 1000) / (actions * stores), outcome }
@@ -179,14 +172,14 @@ export async function undo({ reducer, history, back, actions, stores }) {
   for (let n = 0; n < stores; n++) {
     const store = await open(reducer, 2 * history)
     await fill(store, range(0, history))
-    const start = now()
+    const start = performance.now()
     for (let i = 0; i < actions; i++) {
       const changed = changes(store, 1)
       const id = at(history - 1 - back - i).id
       store.log.add({ type: 'logux/undo', id, reason: 'error' })
       await changed
     }
-    ms += now() - start
+    ms += performance.now() - start
     outcome = store.getState()
   }
   return { figure: (ms * 1000) / (actions * stores), outcome }
@@ -220,8 +213,8 @@ async function receiveOnce({ reducer, local, received, history }) {
     connection.answered = resolve
   })
   const changed = changes(store, places.length)
-  const start = now()
+  const start = performance.now()
   connection.receive(message)
   await Promise.all([answered, changed])
-  return { ms: now() - start, outcome: store.getState() }
+  return { ms: performance.now() - start, outcome: store.getState() }
 }
