@@ -20,8 +20,8 @@ Result = dict[str, Any]
 Points = list[tuple[float, float]]
 
 JS, FOLD = "@logux/redux", "the bare fold"
-WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 150, 40, 50
+WIDTH, HEIGHT = 680, 400
+LEFT, RIGHT, TOP, BOTTOM = 70, 190, 40, 50
 COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#9a6700", "#57606a")
 
 
@@ -139,7 +139,7 @@ def draw(chart: Chart, results: list[Result]) -> str:
         parts.append(rule(LEFT, y.place(value), WIDTH - RIGHT, y.place(value)))
         parts.append(text(LEFT - 8, y.place(value) + 4, label(value), "end"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, chart.sizes))
-    parts.append(text(LEFT - 8, TOP - 8, chart.costs, "end"))
+    parts.append(text(8, TOP - 8, chart.costs, "start"))
     ends = spread_out([y.place(line[-1][1]) for _, line in lines if line])
     for (name, line), colour, end in zip(
         ((name, line) for name, line in lines if line), COLOURS, ends, strict=False
