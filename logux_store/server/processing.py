@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Processing"]
 
 ONLY_PROCESSING = [PROCESSING]
-LISTENERS = 3
-"""How many listeners of the log are the server's own."""
 
 
 class Processing:
     """Processes what the log gets, from clients and from the server itself."""
 
-    __slots__ = ("_accepting", "_heard", "_own_key", "_server", "_unkept", "own")
+    __slots__ = ("_accepting", "_heard", "_listeners", "_own_key", "_server", "_unkept", "own")
 
     def __init__(self, server: "BaseServer", heard: Container[Hashable]) -> None:
         self._server = server
@@ -49,9 +47,12 @@ class Processing:
         self.own: dict[str, Job] = {}
         # Actions whose cleaning is no news.
         self._unkept: set[str] = set()
+        others = server.log.heard
         server.log.on("preadd", self._complete_meta)
         server.log.on("add", self._added)
         server.log.on("clean", self._cleaned)
+        # How many listeners of the log are the server's own.
+        self._listeners = server.log.heard - others
 
     def unheard(self) -> bool:
         """Whether nobody hears of what the log gets and drops, but this server, which knows."""
@@ -59,7 +60,7 @@ class Processing:
         return (
             "report" not in heard
             and "processed" not in heard
-            and self._server.log.heard == LISTENERS
+            and self._server.log.heard == self._listeners
             and not self._server.logger.isEnabledFor(INFO)
         )
 

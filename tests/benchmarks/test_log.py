@@ -15,7 +15,7 @@ def test_what_is_added_to_a_full_log_is_taken_off_again() -> None:
     assert [side().outcome, side().outcome] == [20_000, 20_000]
 
 
-@pytest.mark.skipif(not PACKAGES.exists(), reason="needs the packages of `make bench`")
+@pytest.mark.skipif(not PACKAGES.exists(), reason="needs the packages that `make test` gets")
 def test_the_peer_does_the_same_work() -> None:
     with Node("log") as node:
         run = node.side("fill", size=10, logs=3)()

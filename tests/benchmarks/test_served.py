@@ -9,7 +9,9 @@ from benchmarks.node import PACKAGES
 from benchmarks.room import talk
 from benchmarks.served import Served
 
-pytestmark = pytest.mark.skipif(not PACKAGES.exists(), reason="needs the packages of `make bench`")
+pytestmark = pytest.mark.skipif(
+    not PACKAGES.exists(), reason="needs the packages that `make test` gets"
+)
 
 
 @pytest.mark.parametrize("start", [served.ours, served.peer])

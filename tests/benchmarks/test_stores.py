@@ -10,7 +10,9 @@ from benchmarks.measure import Run
 from benchmarks.node import PACKAGES, Node
 from benchmarks.steady import main as dispatch_steadily
 
-with_peer = pytest.mark.skipif(not PACKAGES.exists(), reason="needs the packages of `make bench`")
+with_peer = pytest.mark.skipif(
+    not PACKAGES.exists(), reason="needs the packages that `make test` gets"
+)
 
 
 def count(run: Run) -> int:
