@@ -47,7 +47,8 @@ def same(first: Any, second: Any, limit: int = LIMIT) -> bool:
             if a != b or copysign(1.0, a) != copysign(1.0, b):
                 return False
         elif cls in _SEQUENCES or isinstance(a, tuple):
-            if len(a) != len(b) or not _is_all_content(a, cls):
+            # A named tuple is nothing but its items; a subclass with attributes of its own is not.
+            if len(a) != len(b) or cls.__dictoffset__:
                 return False
             limit -= len(a)
             if limit < 0:
@@ -63,8 +64,10 @@ def same(first: Any, second: Any, limit: int = LIMIT) -> bool:
                 if key_a is not key_b:
                     pairs.append((key_a, key_b))
                 if value_a is not value_b:
-                    # Different counters, say, end the comparison before it has begun.
-                    if type(value_a) in _PLAIN and value_a != value_b:
+                    # Different counters, say, end the comparison before it has begun. Only values
+                    # of one plain type are asked: others may raise.
+                    kind = type(value_a)
+                    if kind in _PLAIN and (kind is not type(value_b) or value_a != value_b):
                         return False
                     pairs.append((value_a, value_b))
         else:
@@ -72,20 +75,13 @@ def same(first: Any, second: Any, limit: int = LIMIT) -> bool:
             limit -= 1 + len(names or ())
             if names is None or limit < 0:
                 return False
-            if hasattr(a, "__dict__"):
+            if cls.__dictoffset__:
                 pairs.append((a.__dict__, b.__dict__))
             for name in names:
                 value_a, value_b = getattr(a, name, _MISSING), getattr(b, name, _MISSING)
                 if value_a is not value_b:
                     pairs.append((value_a, value_b))
     return True
-
-
-def _is_all_content(value: Any, cls: type) -> bool:
-    """Whether a sequence is nothing but its items. A named tuple is; a subclass with attributes of
-    its own is not.
-    """
-    return cls in _SEQUENCES or not hasattr(value, "__dict__")
 
 
 def _fields_of(cls: type) -> tuple[str, ...] | None:

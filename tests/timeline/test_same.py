@@ -58,6 +58,24 @@ class Plain:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Vague:
+    """Is neither equal to anything nor different, as a NumPy array with several values."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+    __ne__ = __eq__
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    data: dict[str, int]
+
+    def __getattr__(self, name: str) -> int:
+        return self.data[name]
+
+
 class Color(Enum):
     RED = 1
 
@@ -98,6 +116,7 @@ def lazy(touch: bool) -> Lazy:
         lambda: Point(1, [2]),
         lambda: User("ann", ["x"]),
         lambda: [Slotted("ann", User("bob"))],
+        lambda: Guarded({"a": 1}),
         lambda: m(a=v(1, 2), b=m(c="x")),
         lambda: Color.RED,
         lambda: [Plain, len],
@@ -145,6 +164,11 @@ def test_equal_values_of_the_same_types_are_the_same(make: Any) -> None:
         ({1, 2}, {1, 2}),
         (pset([1]), pset([1])),
         ([Plain()], [Plain()]),
+        (Vague(), Vague()),
+        ({"a": 1}, {"a": Vague()}),
+        ({"a": Vague()}, {"a": 1}),
+        (m(a="x"), m(a=Vague())),
+        (Slotted("ann", 1), Slotted("ann", Vague())),
     ],
 )
 def test_values_that_a_reducer_could_tell_apart_are_not_the_same(first: Any, second: Any) -> None:
