@@ -329,6 +329,9 @@ class Conversation:
         """
         self._phase = OPEN
         self._deadlines.end()
+
+    def _receive_waiting(self) -> None:
+        """Take the messages that came before the other side was accepted."""
         waiting, self._waiting = self._waiting, None
         errors: list[Exception] = []
         for message in waiting.messages if waiting is not None else ():

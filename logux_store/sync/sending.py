@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from logux_store.actions import Action
-from logux_store.events import raise_all
+from logux_store.events import call_all, raise_all
 from logux_store.log import Log, MemoryStore
 from logux_store.meta import Entry, Meta
 from logux_store.sync.arrived import Filter
@@ -18,7 +18,7 @@ from logux_store.sync.connection import Connection
 from logux_store.sync.conversation import Auth, Conversation, Texts, Token
 from logux_store.sync.messages import Message, SharedAction, pack_sync, write_sync
 from logux_store.sync.outgoing import Outgoing, split
-from logux_store.sync.states import OPEN, SENDING, SYNCHRONIZED
+from logux_store.sync.states import CLOSED, OPEN, SENDING, SYNCHRONIZED
 from logux_store.sync.turn import Turn
 
 __all__ = ["Sending"]
@@ -145,7 +145,10 @@ class Sending(Conversation):
         return entries
 
     def _open(self, synced: int | None) -> None:
-        self._phase = OPEN
+        if self._phase is CLOSED:
+            # A listener has ended the connection before it was used.
+            return
+        super()._open(synced)
         # Nothing waits for a log in memory: not asking it saves a seventh of the time of a sync.
         self._durable_at_once = type(self.log.store).when_durable is MemoryStore.when_durable
         errors: list[Exception] = []
@@ -154,12 +157,15 @@ class Sending(Conversation):
                 self._put(action, meta)
             except Exception as error:  # noqa: BLE001 - raised below, after the others have left
                 errors.append(error)
+            if self._phase is CLOSED:
+                break
+        raise_all([*errors, *call_all((self._begin, self._receive_waiting))])
+
+    def _begin(self) -> None:
         if self._outgoing:
             self.flush()
-        else:
+        elif self._phase is OPEN:
             self._set_state(SYNCHRONIZED)
-        super()._open(synced)
-        raise_all(errors)
 
     def _put(self, action: Action, meta: Meta) -> bool:
         added = meta.added
@@ -167,7 +173,7 @@ class Sending(Conversation):
             self._last_added = added
         if self.on_send is not None:
             entry = self.on_send(action, meta)
-            if entry is None:
+            if entry is None or self._phase is not OPEN:
                 return False
             action, meta = entry
         if type(action) is not SharedAction:
@@ -192,6 +198,8 @@ class Sending(Conversation):
             else:
                 for part in split(outgoing):
                     self._send_sync(part)
+                    if self._phase is CLOSED:
+                        break
         self._send_acknowledgements()
         if self._texts:
             self._transmit_texts()

@@ -513,6 +513,67 @@ def test_a_listener_that_adds_an_entry_while_one_comes_does_not_disturb_it() -> 
     assert two.client.state == two.server.state == "synchronized"
 
 
+@pytest.mark.parametrize("where", ["state", "filter"])
+def test_a_listener_may_end_the_connection_as_soon_as_it_is_open(where: str) -> None:
+    two = Two()
+    two.client_log.add(A)
+    two.client_log.add(B)
+    ends = [two.pair.left.disconnect]
+
+    def end(*entry: Any) -> Any:
+        if two.client.authenticated and ends:
+            ends.pop()()
+        return entry
+
+    if where == "filter":
+        two.client.on_send = end
+    else:
+        two.client.on("state", end)
+    two.connect()
+    assert (two.client.state, two.client.connected) == ("disconnected", False)
+    two.client_log.add(C)
+    assert two.client.state == "disconnected"
+    two.serve()
+    two.connect()
+    assert two.client.state == "synchronized"
+    assert [action["type"] for action in two.server_log.actions()] == ["a", "b", "c"]
+
+
+def test_a_state_listener_that_raises_at_the_opening_loses_nothing() -> None:
+    other = Other()
+    other.say("sync", 1, A, {"id": 0, "time": 0})
+
+    def broken() -> None:
+        if other.node.authenticated:
+            raise ZeroDivisionError
+
+    other.node.on("state", broken)
+    with pytest.raises(ZeroDivisionError):
+        other.greet()
+    assert other.log.actions() == [A]
+
+
+def test_a_connection_that_breaks_between_two_messages_is_not_written_to() -> None:
+    two = Two()
+    for _ in range(2 * MAX_ENTRIES):
+        two.client_log.add(A)
+    sent: list[Any] = []
+
+    class Narrow:
+        def __getattr__(self, name: str) -> Any:
+            return self.take if name == "send" else getattr(two.pair.left, name)
+
+        def take(self, message: Any) -> None:
+            two.pair.left.send(message)
+            if message[0] == "sync":
+                sent.append(message)
+                two.pair.left.end(two.pair.left._number, "slow")
+
+    two.client.connection = Narrow()
+    two.connect()
+    assert (two.client.state, len(sent)) == ("disconnected", 1)
+
+
 def test_a_message_that_the_connection_does_not_take_ends_it() -> None:
     two = Two()
     two.connect()
