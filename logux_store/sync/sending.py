@@ -145,7 +145,7 @@ class Sending(Conversation):
         return entries
 
     def _open(self, synced: int | None) -> None:
-        if self._phase is CLOSED:
+        if not self.connected:
             # A listener has ended the connection before it was used.
             return
         super()._open(synced)
@@ -157,7 +157,7 @@ class Sending(Conversation):
                 self._put(action, meta)
             except Exception as error:  # noqa: BLE001 - raised below, after the others have left
                 errors.append(error)
-            if self._phase is CLOSED:
+            if not self.connected:
                 break
         raise_all([*errors, *call_all((self._begin, self._receive_waiting))])
 
