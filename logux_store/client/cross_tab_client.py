@@ -47,8 +47,8 @@ class CrossTabClient(Client):
     tests.
 
     A `store` with the methods of `SharedStore`, such as `SQLiteStore`, is opened when this tab
-    leads and left alone otherwise; give the same to every tab. Any other store is this tab's own
-    until it follows.
+    leads and left alone otherwise; give the same to every tab, and to no tab of another user who is
+    there at the same time. Any other store is this tab's own until it follows.
 
     In a follower, `node` never connects: its state is `disconnected`, and it emits the errors of
     the leader's node. `node.connection.connect()` and `disconnect()` concern all tabs.

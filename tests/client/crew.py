@@ -176,7 +176,7 @@ class DiskStore:
     def identity(self) -> str:
         return str(id(self.disk))
 
-    def take_over(self, holds: Callable[[], bool]) -> None:
+    def take_over(self, holds: Callable[[], bool], owner: str) -> None:
         self.disk.owner = self
         self.opened += 1
         self._holds = holds

@@ -19,6 +19,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -28,6 +29,7 @@ from logux_adapters.sqlite.generations import (
     connect,
     create,
     open_newest,
+    set_owner,
     take_newest,
 )
 from logux_adapters.sqlite.schema import check_version, migrate
@@ -220,15 +222,16 @@ class Database:
 
     # Opening and closing.
 
-    def take_over(self, holds: Callable[[], bool]) -> None:
-        """Open the file, also if another process has it; that one can commit nothing any more.
+    def take_over(self, holds: Callable[[], bool], owner: str) -> None:
+        """Open the file for `owner`, also if another process of this owner has it; that one can
+        commit nothing any more. Raises StoreError if somebody else has it.
 
         This object can commit as long as `holds` gives True. That another has taken over is then
         told to nobody but by `holds`, and by the error that each further use raises.
         """
         self._close()
         self._broken = None
-        self._open(take_newest)
+        self._open(partial(take_newest, owner=owner), owner)
         self._holds = holds
 
     def _open_and_execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:
@@ -236,7 +239,7 @@ class Database:
         self.open()
         return self._execute(sql, parameters)
 
-    def _open(self, choose: Callable[[Path], Generation]) -> None:
+    def _open(self, choose: Callable[[Path], Generation], owner: str | None = None) -> None:
         try:
             # Before anything else: SQLite's locks are lost when this process closes the file
             # otherwise than through the connection that has them.
@@ -250,6 +253,7 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             migrate(connection, self.file)
+            set_owner(connection, owner)
             self._opened(connection.execute)
         except BaseException as error:
             self._close()

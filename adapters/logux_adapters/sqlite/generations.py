@@ -14,17 +14,26 @@ commit, for a newer generation.
 The locks are SQLite's own, on files that stay empty: they work on every system, and the operating
 system frees them when their holder ends, however it ends.
 
+Among the values of the log is the name of its owner, of whom several processes may act for one
+another. From any other process that lives the log is not taken.
+
 Invariants: the newest complete generation is the log; a file is read or written only by whoever has
-its lock, but for the copying of it; what was committed before a copy was begun is in the copy, and
-what was committed afterwards is noticed by `is_superseded`.
+its lock, but for the copying of it, and for looking who owns it; what was committed before a copy
+was begun is in the copy, and what was committed afterwards is noticed by `is_superseded`.
 """
 
+import json
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-__all__ = ["Generation", "connect", "create", "open_newest", "take_newest"]
+from logux_adapters.sqlite.errors import StoreError
+
+__all__ = ["OWNER", "Generation", "connect", "create", "open_newest", "set_owner", "take_newest"]
+
+OWNER = "owner"
+"""The name of the value that says who has the log."""
 
 PATIENCE = 1.0
 """Seconds to wait for a lock: one whose holder was just killed is free after milliseconds."""
@@ -126,8 +135,10 @@ def open_newest(path: Path) -> Generation:
         generation.release()
 
 
-def take_newest(path: Path) -> Generation:
-    """The same, but from another process it is taken over."""
+def take_newest(path: Path, owner: str) -> Generation:
+    """The same, but from another process of this owner it is taken over. Raises StoreError if it is
+    somebody else's.
+    """
     while True:
         generation = newest(path)
         try:
@@ -135,10 +146,39 @@ def take_newest(path: Path) -> Generation:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
+            if owner_of(generation.file) != owner:
+                raise StoreError(
+                    path,
+                    "is in use by the tabs of another user, or by a program without tabs",
+                    "end those, or give each its own path",
+                ) from error
             return generation.copy()
         if generation.number == newest(path).number:
             return generation
         generation.release()
+
+
+def owner_of(file: Path) -> str | None:
+    """Who has the log, which is another process's; None if nobody is named."""
+    # Not made if it is not there, and without its tables nobody's yet.
+    uri = f"{file.as_uri()}?mode=rw"
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(uri, uri=True, timeout=SHORT_PATIENCE)) as reader,
+    ):
+        for (name,) in reader.execute("SELECT value FROM vals WHERE name = ?", (OWNER,)):
+            return str(json.loads(name))
+    return None
+
+
+def set_owner(connection: sqlite3.Connection, owner: str | None) -> None:
+    """Name the owner of a log that is open, or nobody."""
+    if owner is None:
+        connection.execute("DELETE FROM vals WHERE name = ?", (OWNER,))
+    else:
+        connection.execute(
+            "INSERT OR REPLACE INTO vals (name, value) VALUES (?, ?)", (OWNER, json.dumps(owner))
+        )
 
 
 def newest(path: Path) -> Generation:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from logux_adapters.sqlite.database import Database, Execute
 from logux_adapters.sqlite.errors import StoreError, damaged
+from logux_adapters.sqlite.generations import OWNER
 from logux_adapters.sqlite.remembered import Remembered
 from logux_adapters.sqlite.rows import (
     COLUMNS,
@@ -104,15 +105,17 @@ class SQLiteStore:
         """What two objects for the same file have in common: its path."""
         return str(self.path)
 
-    def take_over(self, holds: Callable[[], bool]) -> None:
-        """Open the file for this object, also if another process has it open.
+    def take_over(self, holds: Callable[[], bool], owner: str) -> None:
+        """Open the file for this object, also if another process of the same `owner` has it open.
 
         That one, which may be stopped and go on later, can commit nothing any more; it finds out
-        when it tries. `holds` is asked before each commit; when it gives False nothing is committed
-        any more here either, and whoever it asks has to look after that: the turn's commit raises
-        no error in the loop.
+        when it tries. Raises StoreError if somebody else has the file open.
+
+        `holds` is asked before each commit; when it gives False nothing is committed any more here
+        either, and whoever it asks has to look after that: the turn's commit raises no error in the
+        loop.
         """
-        self._database.take_over(holds)
+        self._database.take_over(holds, owner)
 
     def release(self) -> None:
         """Commit what can be committed and let go of the file. What cannot is not acknowledged."""
@@ -345,8 +348,9 @@ class SQLiteStore:
 
     def clean(self) -> None:
         with self._database.change() as execute:
-            for table in ("entries", "reasons", "indexes", "vals"):
+            for table in ("entries", "reasons", "indexes"):
                 execute(f"DELETE FROM {table}")
+            execute("DELETE FROM vals WHERE name != ?", (OWNER,))
             self._remembered.clear(execute)
             self._last_added = 0
             self._last_synced = LastSynced(0, 0)

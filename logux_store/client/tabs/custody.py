@@ -49,7 +49,8 @@ class Custody:
             journal.end_epoch(journal.position)
             journal.begin(part.epoch, None)
             return Differences()
-        store.take_over(partial(self._may_commit, part.term))
+        owner = parse_id(tab.log.node_id).client_id
+        store.take_over(partial(self._may_commit, part.term), owner)
         same = journal.epoch is not None and journal.identity == store.identity
         if same:
             hand = [*journal.pending.values()]

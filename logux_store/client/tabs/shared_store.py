@@ -23,12 +23,14 @@ class SharedStore(LogStore, Protocol):
         """
         ...
 
-    def take_over(self, holds: Callable[[], bool]) -> None:
+    def take_over(self, holds: Callable[[], bool], owner: str, /) -> None:
         """Open the store for this tab, and from now on let no other object write to it.
 
-        A former owner may be a stopped process that goes on later: whatever it had not committed
-        must fail then, with an exception, and change nothing. `holds` says whether this tab still
-        leads; a transaction in which it gives False must not be committed, and raises.
+        Another tab of the same `owner`, the tabs' client id, may have it: a stopped process that
+        goes on later. Whatever it had not committed must fail then, with an exception, and change
+        nothing. When somebody else has the store, it stays theirs, and this raises. `holds` says
+        whether this tab still leads; a transaction in which it gives False must not be committed,
+        and raises.
         """
         ...
 

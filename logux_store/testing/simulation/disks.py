@@ -122,7 +122,7 @@ class CommittingStore:
     def identity(self) -> str:
         return self.disk.name
 
-    def take_over(self, holds: Callable[[], bool]) -> None:
+    def take_over(self, holds: Callable[[], bool], _owner: str) -> None:
         self._close()
         self._holds = holds
         self._broken = False

@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Any
 
 from logux_adapters.sqlite import SQLiteStore, StoreError
 
@@ -26,11 +25,9 @@ def write(store: SQLiteStore, n: int) -> None:
 
 
 async def main(store: SQLiteStore) -> None:
-    def handle(_: object, context: dict[str, Any]) -> None:
-        error = context["exception"]
-        tell("StoreError", isinstance(error, StoreError) and "taken over" in str(error))
-
-    asyncio.get_running_loop().set_exception_handler(handle)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: tell("error", context["exception"]))
+    store.take_over(lambda: True, "10:a")
     write(store, 1)
     await asyncio.sleep(0)
     write(store, 2)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from logux_adapters.sqlite import SQLiteStore, StoreError, generations
 from logux_adapters.sqlite.generations import Generation, connect, open_newest, take_newest
 
 from logux_store import Meta
+
+OWNER = "10:a"
 
 
 @pytest.fixture
@@ -63,12 +66,12 @@ def test_what_a_stopped_process_had_not_committed_fails_and_changes_nothing(path
         with SQLiteStore(path) as other, pytest.raises(StoreError, match="in use"):
             other.last_added()
         store = SQLiteStore(path)
-        store.take_over(always)
+        store.take_over(always, OWNER)
         assert ids(store) == [1]
         add(store, 4)
         writer.send_signal(signal.SIGCONT)
         output, _ = writer.communicate(timeout=20)
-        assert output.splitlines() == ["acknowledged 1", "StoreError True", "refused", "closed"]
+        assert output.splitlines() == ["acknowledged 1", "refused", "closed"]
         assert ids(store) == [1, 4]
         assert store.last_added() == 2
         store.close()
@@ -84,7 +87,7 @@ def test_a_log_can_be_taken_over_again_and_again(path: Path) -> None:
         stores = []
         for n in range(2, 6):
             store = SQLiteStore(path)
-            store.take_over(always)
+            store.take_over(always, OWNER)
             stores.append(store)
             add(store, n)
         assert ids(stores[-1]) == [1, 2, 3, 4, 5]
@@ -101,11 +104,11 @@ def test_a_log_can_be_taken_over_again_and_again(path: Path) -> None:
 
 def test_a_log_that_nobody_has_open_is_just_opened(path: Path) -> None:
     with SQLiteStore(path) as store:
-        store.take_over(always)
+        store.take_over(always, OWNER)
         add(store, 1)
         assert "log.sqlite3.2" not in files(path)
     with SQLiteStore(path) as store:
-        store.take_over(always)
+        store.take_over(always, OWNER)
         assert ids(store) == [1]
         assert "log.sqlite3.2" not in files(path)
 
@@ -113,7 +116,7 @@ def test_a_log_that_nobody_has_open_is_just_opened(path: Path) -> None:
 def test_a_store_that_has_the_log_may_take_it_over_itself(path: Path) -> None:
     with SQLiteStore(path) as store:
         add(store, 1)
-        store.take_over(always)
+        store.take_over(always, OWNER)
         assert ids(store) == [1]
         assert "log.sqlite3.2" not in files(path)
 
@@ -121,7 +124,7 @@ def test_a_store_that_has_the_log_may_take_it_over_itself(path: Path) -> None:
 async def test_nothing_is_committed_when_the_log_is_not_held_any_more(path: Path) -> None:
     held, called = [True], []
     store = SQLiteStore(path)
-    store.take_over(lambda: held[0])
+    store.take_over(lambda: held[0], OWNER)
     add(store, 1)
     await asyncio.sleep(0)
     held[0] = False
@@ -134,7 +137,7 @@ async def test_nothing_is_committed_when_the_log_is_not_held_any_more(path: Path
         assert ids(other) == [1]
     with pytest.raises(StoreError, match="could not be written before"):
         add(store, 3)
-    store.take_over(always)
+    store.take_over(always, OWNER)
     add(store, 3)
     store.when_durable(lambda: called.append(3))
     assert ids(store) == [1, 3]
@@ -151,7 +154,7 @@ async def test_only_who_is_not_asked_whether_it_holds_the_log_hears_of_it_from_t
     answers = [True, False]
     with SQLiteStore(path) as store:
         if asked:
-            store.take_over(lambda: answers.pop(0))
+            store.take_over(lambda: answers.pop(0), OWNER)
         add(store, 1)
         # After the transaction was committed, so that it is asked once more.
         (path.parent / "log.sqlite3.2-copy").touch()
@@ -164,10 +167,10 @@ async def test_only_who_is_not_asked_whether_it_holds_the_log_hears_of_it_from_t
 
 async def test_release_lets_go_also_of_what_cannot_be_committed(path: Path) -> None:
     store = SQLiteStore(path)
-    store.take_over(always)
+    store.take_over(always, OWNER)
     add(store, 1)
     store.release()
-    store.take_over(lambda: False)
+    store.take_over(lambda: False, OWNER)
     add(store, 2)
     store.release()
     with SQLiteStore(path) as other:
@@ -176,7 +179,7 @@ async def test_release_lets_go_also_of_what_cannot_be_committed(path: Path) -> N
 
 def test_who_opens_normally_is_not_asked_whether_it_holds(path: Path) -> None:
     with SQLiteStore(path) as store:
-        store.take_over(lambda: False)
+        store.take_over(lambda: False, OWNER)
         store.release()
         add(store, 1)
         assert ids(store) == [1]
@@ -202,27 +205,31 @@ def test_the_owner_knows_as_soon_as_a_copy_is_begun(path: Path) -> None:
 
 def test_only_one_can_take_over(path: Path) -> None:
     with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        store.take_over(always, OWNER)
         add(store, 1)
         with closing(sqlite3.connect(path.parent / "log.sqlite3.2-lock")) as other:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(StoreError, match="in use"):
-                taker.take_over(always)
+                taker.take_over(always, OWNER)
         add(store, 2)
         assert ids(store) == [1, 2]
 
 
-def test_a_copy_that_fails_leaves_the_log_to_its_owner(path: Path) -> None:
+def test_a_copy_that_fails_leaves_the_log_to_its_owner(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner = Generation(path, 1)
     owner.acquire(0)
+    monkeypatch.setattr(generations, "owner_of", lambda _: OWNER)
     path.write_text("no database " * 500)
     with pytest.raises(StoreError, match="no log"):
-        SQLiteStore(path).take_over(always)
+        SQLiteStore(path).take_over(always, OWNER)
     assert not owner.is_superseded()
     assert "log.sqlite3.2-copy" not in files(path)
     owner.release()
 
 
-@pytest.mark.parametrize("choose", [open_newest, take_newest])
+@pytest.mark.parametrize("choose", [open_newest, partial(take_newest, owner=OWNER)])
 def test_who_waited_for_a_lock_looks_again_which_generation_is_the_newest(
     path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[Path], Generation]
 ) -> None:
@@ -254,12 +261,53 @@ def test_a_copy_is_announced_before_it_is_made_and_only_its_owner_can_read_it(
         return connect(file, patience)
 
     with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        store.take_over(always, OWNER)
         add(store, 1)
         monkeypatch.setattr(generations, "connect", spy)
-        taker.take_over(always)
+        taker.take_over(always, OWNER)
         assert seen == [True]
         assert ids(taker) == [1]
         assert taker._database.file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("other", [None, "10:b", "20:a"])
+def test_a_log_is_not_taken_from_somebody_else(path: Path, other: str | None) -> None:
+    with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        # What an earlier owner has left is of no importance.
+        store.take_over(always, OWNER)
+        store.close()
+        if other is not None:
+            store.take_over(always, other)
+        add(store, 1)
+        with pytest.raises(StoreError, match="in use by the tabs of another user"):
+            taker.take_over(always, OWNER)
+        add(store, 2)
+        assert ids(store) == [1, 2]
+        store.close()
+        taker.take_over(always, OWNER)
+        assert ids(taker) == [1, 2]
+    assert not any(name.startswith("log.sqlite3.2") for name in files(path))
+
+
+def test_a_log_that_was_cleaned_is_still_its_owners(path: Path) -> None:
+    with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        store.take_over(always, OWNER)
+        store.set_value("x", 1)
+        store.clean()
+        taker.take_over(always, OWNER)
+        assert taker.value("x") is None
+
+
+def test_a_log_that_is_just_being_made_is_not_taken(path: Path) -> None:
+    maker = Generation(path, 1)
+    maker.acquire(0)
+    for made in (False, True):
+        if made:
+            path.touch()
+        with pytest.raises(StoreError, match="in use"):
+            SQLiteStore(path).take_over(always, OWNER)
+    assert files(path) == {"log.sqlite3", "log.sqlite3-lock"}
+    maker.release()
 
 
 def test_files_that_only_look_like_generations_do_not_count(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logux_adapters.sqlite import SQLiteStore
+from logux_adapters.sqlite import SQLiteStore, StoreError
 
 from logux_store import Client, CrossTabClient, LocalPair, Meta, Store, create_store_creator
 from logux_store.testing import run_virtual
@@ -251,3 +251,33 @@ async def test_the_offset_of_an_earlier_run_is_used_before_the_first_connection(
         assert tab.log.offset == measured
         assert len([*tab.log.entries()]) == 4
         assert all(meta.time <= now for _, meta in tab.log.entries())
+
+
+@virtual
+async def test_tabs_of_another_user_are_told_that_the_file_is_in_use(
+    crew: Crew, path: Path
+) -> None:
+    first = crew.tab(store=SQLiteStore(path))
+    first.start()
+    await first.sync(make(1))
+    second = crew.tab(store=SQLiteStore(path), user_id="20")
+    with pytest.raises(StoreError, match="in use by the tabs of another user"):
+        second.start()
+    await asyncio.sleep(10)
+    await first.sync(make(2))
+    assert first.role == "leader"
+    # One that changes the user while its leader dies, and another tab leads, can wait for it.
+    follower = crew.tab(store=SQLiteStore(path))
+    follower.start()
+    await role(follower, "follower")
+    crew.kill(first)
+    follower.change_user("20", "secret")
+    await asyncio.sleep(1)
+    next_leader = SQLiteStore(path)
+    next_leader.take_over(lambda: True, first.client_id)
+    with pytest.raises(StoreError, match="in use by the tabs of another user"):
+        await follower.wait_for("synchronized")
+    next_leader.release()
+    await role(follower, "leader")
+    await follower.sync(make(3))
+    assert crew.processed == [1, 2, 3]

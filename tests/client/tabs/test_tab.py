@@ -194,7 +194,7 @@ async def test_a_replaced_leader_leaves_the_store_with_all_that_it_knew(crew: Cr
 @virtual
 async def test_a_store_that_cannot_be_opened_is_an_error_of_start(crew: Crew) -> None:
     class Broken(DiskStore):
-        def take_over(self, holds: Callable[[], bool]) -> None:
+        def take_over(self, holds: Callable[[], bool], owner: str) -> None:
             raise OSError("the disk is gone")
 
     tab = crew.tab(store=Broken(Disk()))
