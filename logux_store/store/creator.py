@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from logux_store.actions import Action
 from logux_store.client import Client
@@ -10,6 +10,8 @@ from logux_store.store.reducers import Reducer, as_reducer
 from logux_store.store.store import Store
 
 __all__ = ["CreateStore", "Enhancer", "create_store_creator"]
+
+S = TypeVar("S")
 
 
 class CreateStore(Protocol):
@@ -25,14 +27,23 @@ Enhancer: TypeAlias = Callable[[CreateStore], CreateStore]
 
 
 class StoreCreator(Protocol):
-    """What `create_store_creator` gives."""
+    """What `create_store_creator` gives. The type of the state is what the reducer gives."""
 
+    @overload
     def __call__(
         self,
-        reducer: Reducer | Mapping[str, Any],
+        reducer: Mapping[str, Any],
         preloaded_state: Any = None,
         enhancer: Enhancer | None = None,
-    ) -> Store[Any]: ...
+    ) -> Store[dict[str, Any]]: ...
+
+    @overload
+    def __call__(
+        self,
+        reducer: Callable[[Any, Action], S],
+        preloaded_state: Any = None,
+        enhancer: Enhancer | None = None,
+    ) -> Store[S]: ...
 
 
 def create_store_creator(

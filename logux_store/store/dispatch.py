@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 
 class Dispatch:
-    """The four ways to dispatch: `dispatch(action)` is for this tab only and at once; `local`,
-    `cross_tab` and `sync` take keys of the action's meta as well.
+    """The four ways to dispatch: `dispatch(action)` is for this tab only, and gives the action, or
+    what a middleware makes of it; `local`, `cross_tab` and `sync` take keys of the action's meta
+    as well.
     """
 
     __slots__ = ("_call", "cross_tab", "local", "sync")

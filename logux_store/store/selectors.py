@@ -1,10 +1,12 @@
 """Selectors: functions of the state, computed again only when what they look at has changed."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["Selector", "create_selector"]
 
+A = TypeVar("A")
+B = TypeVar("B")
 T = TypeVar("T")
 
 
@@ -28,6 +30,27 @@ class Selector(Generic[T]):
             self._arguments = arguments
             self.recomputations += 1
         return self._result
+
+
+@overload
+def create_selector(select: Callable[[Any], A], combine: Callable[[A], T], /) -> Selector[T]: ...
+
+
+@overload
+def create_selector(
+    select_a: Callable[[Any], A], select_b: Callable[[Any], B], combine: Callable[[A, B], T], /
+) -> Selector[T]: ...
+
+
+@overload
+def create_selector(
+    select_a: Callable[[Any], Any],
+    select_b: Callable[[Any], Any],
+    select_c: Callable[[Any], Any],
+    function: Callable[..., Any],
+    /,
+    *functions: Callable[..., Any],
+) -> Selector[Any]: ...
 
 
 def create_selector(*functions: Callable[..., Any]) -> Selector[Any]:

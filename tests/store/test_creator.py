@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
-from logux_store import Client, ImpureReducerError, create_store_creator
+from logux_store import Client, ImpureReducerError, Slice, Store, create_store_creator
 from logux_store.testing import TestPair
 
 
@@ -34,14 +34,22 @@ def test_what_is_not_a_client_a_reducer_or_an_enhancer_is_refused() -> None:
         create_store_creator("client")  # type: ignore[arg-type]
     create_store = create_store_creator(make_client())
     with pytest.raises(TypeError, match="a reducer is a function"):
-        create_store(None)  # type: ignore[arg-type]
+        create_store(None)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="an enhancer is a function"):
-        create_store(grow, None, 1)  # type: ignore[arg-type]
+        create_store(grow, None, 1)  # type: ignore[call-overload]
 
 
 def test_the_preloaded_state_is_where_the_fold_begins() -> None:
     store = create_store_creator(make_client())(lambda state, action: state, 5)
     assert store.state == 5
+
+
+def test_the_type_of_the_state_is_what_the_reducer_gives() -> None:
+    create_store = create_store_creator(make_client())
+    assert assert_type(create_store(Slice(5)), Store[int]).state == 5
+    assert assert_type(create_store(grow), Store[list[int]]).state == [1]
+    parts = create_store({"number": Slice(5)})
+    assert assert_type(parts, Store[dict[str, Any]]).state == {"number": 5}
 
 
 def test_an_enhancer_gets_the_function_that_makes_stores() -> None:

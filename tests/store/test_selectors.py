@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
-from logux_store import create_selector
+from logux_store import Selector, create_selector
 
 
 def test_a_selector_computes_only_when_its_inputs_are_other_objects() -> None:
@@ -24,6 +24,15 @@ def test_selectors_build_on_selectors() -> None:
     )
     total = create_selector(numbers, sum)
     assert total({"a": 1, "b": 2}) == 3
+
+
+def test_the_type_of_a_selector_is_what_it_makes() -> None:
+    def names(state: dict[str, str]) -> list[str]:
+        return [*state]
+
+    count = assert_type(create_selector(names, len), Selector[int])
+    texts = create_selector(names, count, lambda names, count: f"{names[0]} of {count}")
+    assert assert_type(texts, Selector[str])({"a": "b"}) == "a of 1"
 
 
 def test_a_selector_that_raises_is_asked_again() -> None:
