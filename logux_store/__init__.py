@@ -40,7 +40,9 @@ from logux_store.log import (
 from logux_store.meta import Entry, Meta
 from logux_store.store import (
     Dispatch,
+    Enhancer,
     ImpureReducerError,
+    Middleware,
     Reducer,
     Selector,
     Slice,
@@ -70,6 +72,7 @@ __all__ = [
     "DecryptionError",
     "Dispatch",
     "Emitter",
+    "Enhancer",
     "Entry",
     "ImpureReducerError",
     "LastSynced",
@@ -79,6 +82,7 @@ __all__ = [
     "LoguxError",
     "MemoryStore",
     "Meta",
+    "Middleware",
     "NodeState",
     "Order",
     "OrderKey",

@@ -1,6 +1,6 @@
 from typing import Any
 
-from logux_store import Client, apply_middleware, compose, create_store_creator
+from logux_store import Client, Middleware, apply_middleware, compose, create_store_creator
 from logux_store.testing import TestPair
 
 
@@ -14,7 +14,7 @@ def make_client() -> Client:
     return Client(server=TestPair().left, subprotocol=1, user_id="10")
 
 
-def note(name: str, notes: list[str]) -> Any:
+def note(name: str, notes: list[str]) -> Middleware:
     def middleware(store: Any) -> Any:
         def wrap(next: Any) -> Any:
             def handle(action: dict[str, Any]) -> Any:
