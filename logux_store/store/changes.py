@@ -20,3 +20,13 @@ class Changes:
         # Undos that the log has dropped.
         self.forgotten: list[str] = []
         self.announced: list[Entry] = []
+
+    def extend(self, later: "Changes") -> None:
+        """Take in what came after these."""
+        self.waiting |= later.waiting
+        self.inserted += later.inserted
+        self.undone += later.undone
+        self.moved += later.moved
+        self.released += later.released
+        self.forgotten += later.forgotten
+        self.announced += later.announced

@@ -69,7 +69,6 @@ class Store(Generic[S]):
         self._additions = 0
         self._events = Emitter()
         self._check_reducers = check_reducers
-        self._reducer = self._prepared(reducer)
         self._preloaded_state = preloaded_state
         self._save_state_every = save_state_every
         self._on_missed_history = on_missed_history
@@ -83,7 +82,8 @@ class Store(Generic[S]):
             )
         self._timeline: Timeline
         self._changes = Changes()
-        self._open(None if self._snapshots is None else self._snapshots.load())
+        first = None if self._snapshots is None else self._snapshots.load()
+        self._open(self._prepared(reducer), first)
         if self._snapshots is not None:
             # Rather now than when it is to be saved for the first time.
             self._snapshots.encoded(self.state)
@@ -150,15 +150,26 @@ class Store(Generic[S]):
         return self.subscribe(compare)
 
     def replace_reducer(self, reducer: Reducer | Mapping[str, Any]) -> None:
-        """Use another reducer, and fold the history again with it."""
-        old = self.state
+        """Use another reducer, and fold the history again with it.
+
+        Raises what it raises: before the first action, with nothing changed; at actions, when all
+        is folded and the listeners were told.
+        """
+        prepared = self._prepared(as_reducer(reducer))
         self._flush()
-        self._reducer = self._prepared(as_reducer(reducer))
-        self._timeline.replace_reducer(self._reducer)
+        old, timeline = self.state, self._timeline
+        errors: list[Exception] = []
+        try:
+            timeline.replace_reducer(prepared)
+        except Exception as error:
+            if timeline.reducer is not prepared:
+                raise
+            errors.append(error)
         if self._snapshots is not None:
-            self._snapshots.replace_reducer(self._reducer)
+            self._snapshots.replace_reducer(prepared)
         if self.state is not old:
-            self._events.emit("subscribe")
+            errors += self._events.collect("subscribe")
+        raise_all(errors, "a reducer and a listener raised")
 
     def _prepared(self, reducer: Reducer) -> Reducer:
         return checked(reducer) if self._check_reducers else reducer
@@ -192,13 +203,13 @@ class Store(Generic[S]):
 
     # The log.
 
-    def _open(self, snapshot: Snapshot | None) -> None:
+    def _open(self, reducer: Reducer, snapshot: Snapshot | None) -> None:
         self._timeline = open_timeline(
             self.log,
             self._is_visible,
             self._snapshots,
             snapshot,
-            reducer=self._reducer,
+            reducer=reducer,
             preloaded_state=self._preloaded_state,
             save_state_every=self._save_state_every,
             history=self._history,
@@ -352,8 +363,9 @@ class Store(Generic[S]):
 
     def _flush(self) -> None:
         """Bring the timeline up to date with the log, and tell the listeners."""
+        changes, self._changes = self._changes, Changes()
         try:
-            self._apply(self._changes)
+            self._apply(changes)
         finally:
             # Not when a slow reducer was interrupted: a snapshot would lack what waits now.
             if self._additions >= self._clean_every and not self._changes.announced:
@@ -366,8 +378,12 @@ class Store(Generic[S]):
             self._update(changes)
         except Exception as error:  # noqa: BLE001 - raised below, when the listeners know the state
             failed = error
-        # Only now: when a slow reducer was interrupted, the changes wait for the next occasion.
-        self._changes = Changes()
+        except BaseException:
+            # A slow reducer was interrupted: the changes wait for the next occasion, before what
+            # `on_missed_history` may have dispatched.
+            changes.extend(self._changes)
+            self._changes = changes
+            raise
         if changes.announced or self.state is not old:
             try:
                 self._announce(old, changes.announced)
@@ -381,10 +397,13 @@ class Store(Generic[S]):
     def _update(self, changes: Changes) -> None:
         if self._stale:
             snapshot = None if self._snapshots is None else self._snapshots.load()
-            starts, self._stale, self._starts = self._starts, False, False
             # What led to a newer snapshot may be in the log no more.
-            if starts or (snapshot is not None and snapshot.key > self._timeline.base):
-                self._open(snapshot)
+            newer = snapshot is not None and snapshot.key > self._timeline.base
+            opens = self._starts or newer
+            if opens:
+                self._open(self._timeline.reducer, snapshot)
+            self._stale = self._starts = False
+            if opens:
                 return
         timeline = self._timeline
         inserts = [(meta.key, meta.id, action) for action, meta in changes.inserted]

@@ -63,8 +63,8 @@ class Timeline:
     to it, which are forgotten, and `undone` are ids that were removed before. `on_forget(items)` is
     called with what is forgotten, `(place, id, action)` of each, in order, oldest first.
 
-    `replays` counts the calls that had to replay; `reducing` says whether a reducer runs just now,
-    from which nothing may be changed.
+    `replays` counts the calls that had to replay; `reducer` is the one in force; `reducing` says
+    whether a reducer runs just now, from which nothing may be changed.
 
     What a reducer raises at an action is raised by the call that brought it up, several as an
     ExceptionGroup, when all else is done; the state of that part stays as it was before the
@@ -88,6 +88,7 @@ class Timeline:
         "_state",
         "_tracks",
         "_undone",
+        "reducer",
         "reducing",
         "replays",
     )
@@ -114,6 +115,7 @@ class Timeline:
         self._on_forget = on_forget
         self._preloaded = preloaded_state
         self.replays = 0
+        self.reducer = reducer
         # The remembered actions are those from _head on; the gap before them is cut off in time.
         self._items: list[Item] = []
         self._head = 0
@@ -320,7 +322,7 @@ class Timeline:
         forgotten, else from the state at the base, without parts that the new reducer does not
         have.
 
-        Raises as the constructor does, and then nothing has changed.
+        Raises as the constructor does, and then nothing has changed: `reducer` is the old one.
         """
         with self._no_dispatch():
             start = self._preloaded
@@ -338,6 +340,7 @@ class Timeline:
             except BaseException:
                 self._plant(*old)
                 raise
+            self.reducer = reducer
             errors = self._commit(changes)
             if self._by_id:
                 self.replays += 1

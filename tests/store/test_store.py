@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logux_store import Client, Slice, Store, create_store_creator
+from logux_store import Client, CrossTabClient, Slice, Store, create_store_creator
+from logux_store.client.tabs import MemorySpace
+from logux_store.log import MemoryStore
+from logux_store.meta import Meta
 from logux_store.testing import TestPair
 
 Action = dict[str, Any]
@@ -266,6 +269,33 @@ def test_an_interrupted_action_is_applied_with_the_next_one() -> None:
     assert heard == ["a", "b"]
 
 
+def test_reading_another_log_that_was_interrupted_is_done_with_the_next_action() -> None:
+    def reducer(state: tuple[str, ...] | None, action: Action) -> tuple[str, ...]:
+        if interrupt and action["type"] == "add":
+            raise KeyboardInterrupt
+        return trace(state, action)
+
+    interrupt = False
+    client = CrossTabClient(
+        server=TestPair().left,
+        subprotocol=1,
+        user_id="10",
+        space=lambda _: MemorySpace(),
+        clock=Clock(),
+    )
+    store: Store[Any] = create_store_creator(client)(reducer)
+    store.dispatch(add("a"))
+    other = MemoryStore()
+    other.add(add("b"), Meta("1 20:a:b 0", 1, ["timeTravel"]))
+    interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        client.log.replace_store(other, (), (), (), starts=True)
+    assert len(store.state) == 1
+    interrupt = False
+    store.dispatch(add("c"))
+    assert store.state == ("b", "c")
+
+
 @pytest.mark.parametrize("listens", [True, False])
 def test_an_interrupted_undo_is_done_with_the_next_action(listens: bool) -> None:
     interrupt = False
@@ -292,6 +322,31 @@ def test_an_interrupted_undo_is_done_with_the_next_action(listens: bool) -> None
     assert store.state == ("b", "c")
     change = (("a", "b"), ("b", "c"))
     assert heard == [("logux/undo", *change), ("add", *change)]
+
+
+def test_what_the_report_of_missed_history_dispatches_is_told_once() -> None:
+    def missed(action: Action) -> None:
+        store.dispatch(add("reported"))
+        if interrupt:
+            raise KeyboardInterrupt
+
+    interrupt = False
+    store = make_store(reasonless_history=10, save_state_every=1, on_missed_history=missed)
+    heard: list[str] = []
+    store.on("change", lambda new, old, action, meta: heard.append(action["name"]))
+    for n in range(100):
+        store.dispatch(add(str(n)))
+    heard.clear()
+    from_server(store, add("late"), 1)
+    assert sorted(heard) == ["late", "reported"]
+    assert len(store.state) == 102
+    interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        from_server(store, add("later"), 2)
+    interrupt = False
+    store.dispatch(add("next"))
+    assert sorted(heard[2:]) == ["later", "next", "reported"]
+    assert len(store.state) == 105
 
 
 def test_every_listener_is_called_before_their_errors_are_raised() -> None:
@@ -343,6 +398,50 @@ def test_another_reducer_folds_the_history_again() -> None:
     assert told == [2]
     store.dispatch(add("c"))
     assert store.state == 3
+
+
+@pytest.mark.parametrize("snapshot", [None, "1"])
+def test_a_reducer_that_raises_at_an_action_has_replaced_the_former_one(
+    snapshot: str | None,
+) -> None:
+    def loud(state: list[str] | None, action: Action) -> list[str]:
+        if action.get("name") == "b":
+            raise LookupError
+        return [*(state or []), action.get("name", "").upper()]
+
+    def plain(state: list[str] | None, action: Action) -> list[str]:
+        return [*(state or []), action.get("name", "")]
+
+    store = make_store(plain, reasonless_history=5, snapshot=snapshot)
+    for name in "abc":
+        store.dispatch.cross_tab(add(name))
+    told: list[Any] = []
+    store.subscribe(lambda: told.append(store.state))
+    with pytest.raises(LookupError):
+        store.replace_reducer(loud)
+    assert told == [["", "A", "C"]]
+    for number in range(50):
+        store.dispatch.cross_tab(add(str(number)))
+    if snapshot is not None:
+        saved = store.log.store.value("snapshot")["state"]
+        assert saved == store.state[: len(saved)]
+
+
+def test_a_reducer_that_cannot_begin_replaces_nothing() -> None:
+    def broken(state: Any, action: Action) -> Any:
+        raise LookupError
+
+    store = make_store()
+    store.dispatch(add("a"))
+    told: list[Any] = []
+    store.subscribe(lambda: told.append(store.state))
+    with pytest.raises(LookupError):
+        store.replace_reducer(broken)
+    with pytest.raises(TypeError, match="a reducer is a function"):
+        store.replace_reducer(5)  # type: ignore[arg-type]
+    assert told == []
+    store.dispatch(add("b"))
+    assert store.state == ("a", "b")
 
 
 def test_history_is_limited_and_the_state_is_not() -> None:
