@@ -1,1 +1,1 @@
-"""What ties Logux Store to the outside; each module needs the extra of its own name."""
+"""What ties Logux Store to the outside; what needs an extra says which when it is imported."""

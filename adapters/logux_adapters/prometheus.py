@@ -12,10 +12,17 @@ defines, all others as `other`.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+try:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+    from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "logux_adapters.prometheus needs the package prometheus-client: "
+        'pip install "logux-store[prometheus]"',
+        name=error.name,
+    ) from error
 
 from logux_store import Meta
 from logux_store.server import BaseServer, Request, Response

@@ -1,8 +1,11 @@
 """Metrics of a server for Prometheus."""
 
 import asyncio
+import sys
+from importlib import import_module
 from typing import Any
 
+import pytest
 from logux_adapters.prometheus import add_metrics
 
 from logux_store.client import Client
@@ -99,3 +102,12 @@ def test_who_may_see_it_is_the_developers_choice() -> None:
     add_metrics(server, access=lambda request: request.headers.get("x-key") == "right")
     assert page(server)[0] == 403
     assert page(server, **{"x-key": "right"})[0] == 200
+
+
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "logux_adapters.prometheus")
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "logux-store\[prometheus\]"'):
+        import_module("logux_adapters.prometheus")
