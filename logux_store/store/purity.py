@@ -6,8 +6,9 @@ A reducer must leave the old state and the action as they are, or history cannot
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
+
+from pyrsistent import PMap, PVector
 
 from logux_store.actions import Action
 from logux_store.store.reducers import CombinedReducer, Reducer
@@ -51,9 +52,8 @@ class _Checked:
         return getattr(self.reducer, "action_types", None)
 
     def __call__(self, state: Any, action: Action) -> Any:
-        before = [
-            (what, value, *_fingerprint(value)) for what, value in self._inputs(state, action)
-        ]
+        inputs = ("its state", state), ("its action", action)
+        before = [(what, value, *_fingerprint(value)) for what, value in inputs]
         result = self.reducer(state, action)
         for what, value, old, _alive in before:
             if _fingerprint(value)[0] != old:
@@ -68,11 +68,6 @@ class _Checked:
             )
         return result
 
-    @staticmethod
-    def _inputs(state: Any, action: Action) -> Iterator[tuple[str, Any]]:
-        yield "its state", state
-        yield "its action", action
-
 
 def _fingerprint(value: Any) -> tuple[list[Any], list[Any]]:
     """What would differ if anything in the value were changed, and the objects that must stay alive
@@ -80,20 +75,39 @@ def _fingerprint(value: Any) -> tuple[list[Any], list[Any]]:
     """
     marks: list[Any] = []
     alive: list[Any] = []
+    # What is met again, as in a tree whose nodes know their parents, is looked into once.
+    met: set[int] = set()
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        alive.append(item)
         marks.append(id(item))
-        if isinstance(item, dict):
+        if id(item) in met:
+            continue
+        met.add(id(item))
+        alive.append(item)
+        if isinstance(item, dict | PMap):
             marks.append(len(item))
             waiting.extend(item.keys())
             waiting.extend(item.values())
-        elif isinstance(item, list | tuple | deque):
+        elif isinstance(item, list | tuple | deque | PVector):
             marks.append(len(item))
             waiting.extend(item)
         elif isinstance(item, set):
             marks.append(frozenset(map(id, item)))
+            alive.extend(item)
         elif dataclasses.is_dataclass(item) and not isinstance(item, type):
             waiting.extend(getattr(item, field.name, None) for field in dataclasses.fields(item))
+        elif not isinstance(item, _LEAVES):
+            marks.append(_bytes_of(item))
     return marks, alive
+
+
+_LEAVES = (str, int, float, bytes, type(None))
+
+
+def _bytes_of(item: Any) -> bytes | None:
+    """The content of a bytearray, an array, or another object that gives its bytes away."""
+    try:
+        return memoryview(item).tobytes()
+    except (TypeError, ValueError):
+        return None

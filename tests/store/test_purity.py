@@ -1,3 +1,4 @@
+from array import array
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +36,38 @@ def test_a_reducer_that_changes_its_state_in_place_is_named(state: Any) -> None:
         ({1, 2}, lambda state: state.add(3)),
         (({"a": 1},), lambda state: state[0].clear()),
         ([1, 2], lambda state: state.reverse()),
+        (pyrsistent.m(a=[1]), lambda state: state["a"].append(2)),
+        (pyrsistent.v([1]), lambda state: state[0].append(2)),
+        (bytearray(b"a"), lambda state: state.append(1)),
+        ([array("d", [1.0])], lambda state: state[0].append(2.0)),
     ],
 )
 def test_changes_deep_inside_are_found(state: Any, change: Any) -> None:
     with pytest.raises(ImpureReducerError):
         checked(lambda state, action: change(state) or state)(state, ACTION)
+
+
+def test_a_value_at_the_place_of_a_removed_one_is_found() -> None:
+    def replace(state: set[float], action: dict[str, Any]) -> set[float]:
+        # Python gives the second number the memory of the first one, if nothing holds that.
+        state.clear()
+        state.add(float("2.5"))
+        return state
+
+    with pytest.raises(ImpureReducerError):
+        checked(replace)({float("1.5")}, ACTION)
+
+
+def test_what_is_found_several_times_in_a_state_is_looked_into_once() -> None:
+    parent: dict[str, Any] = {"children": []}
+    parent["children"].append({"parent": parent})
+    twice: Any = [1]
+    for _ in range(200):
+        twice = [twice, twice]
+    for state in (parent, twice):
+        assert checked(lambda state, action: state)(state, ACTION) is state
+    with pytest.raises(ImpureReducerError):
+        checked(push)(parent["children"], ACTION)
 
 
 def test_a_reducer_that_changes_its_action_is_named() -> None:
