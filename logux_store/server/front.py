@@ -5,8 +5,8 @@ with all that has come to the WebSocket's protocol, as if that had been there fr
 Otherwise h11, which knows the rules of HTTP/1.1 and does nothing else, reads the request, the
 server answers it, and the connection is closed.
 
-Invariants: a request is complete in `REQUEST_TIMEOUT` seconds, its head and its body are bounded;
-what is wrong with one is answered by 4xx.
+Invariants: a request is complete in `REQUEST_TIMEOUT` seconds and its answer read in as many, its
+head and its body are bounded; what is wrong with one is answered by 4xx.
 """
 
 import asyncio
@@ -80,9 +80,11 @@ class Front(asyncio.Protocol):
         self._leave()
 
     def close(self) -> None:
-        """Close the connection, unless it is just being answered."""
+        """Close the connection, unless it is just being answered; what nobody reads is lost."""
         if self._answer is None:
             self._transport.close()
+        elif self._answer.done():
+            self._transport.abort()
 
     def _leave(self) -> None:
         self._fronts.discard(self)
@@ -98,11 +100,14 @@ class Front(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 self._request = event
                 if is_websocket(event):
-                    if self._allows_origin(origin_of(event)):
+                    if b"\r\n\r\n" not in self._received:
+                        # h11 takes other ends of lines, too; a transport would wait for these.
+                        self._refuse(400, "Lines end with CR and LF\n")
+                    elif not self._allows_origin(origin_of(event)):
+                        self._refuse(403, "Pages of this origin may not connect\n")
+                    else:
                         self._leave()
                         hand_over(self._transport, self._open_websocket(), self._received)
-                    else:
-                        self._refuse(403, "Pages of this origin may not connect\n")
                     return
             elif isinstance(event, h11.Data):
                 self._body += event.data
@@ -138,6 +143,8 @@ class Front(asyncio.Protocol):
                 self._write(await self._respond(request))
         finally:
             self._transport.close()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(REQUEST_TIMEOUT, self._transport.abort)
 
     def _refuse(self, status: int, text: str) -> None:
         """Answer, and read on for a moment what nobody wants: a connection that is closed with
@@ -161,7 +168,8 @@ class Front(asyncio.Protocol):
                 "content-length": str(len(response.body)),
                 "connection": "close",
             }
-            self._send(h11.Response(status_code=response.status, headers=[*headers.items()]))
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+            self._send(h11.Response(status_code=response.status, headers=raw))
             if response.body and not head:
                 self._send(h11.Data(data=response.body))
             self._send(h11.EndOfMessage())

@@ -4,6 +4,7 @@ No sockets: `front` serves these pages beside the WebSocket, an adapter may serv
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -42,6 +43,9 @@ class Request:
 class Response:
     """An HTTP response. A str is sent as text, bytes as they are, anything else as JSON, unless
     `headers` have a content-type.
+
+    Raises ValueError for a status or a header that there cannot be, and for a body where there is
+    none.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -62,6 +66,22 @@ class Response:
             kind = "application/json"
         if self.body:
             self.headers.setdefault("content-type", kind)
+        check_response(self)
+
+
+HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-z]+")
+HEADER_VALUE = re.compile(r"([\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)*)?")
+
+
+def check_response(response: Response) -> None:
+    """Raise ValueError for what could not be sent."""
+    if not 200 <= response.status <= 599:
+        raise ValueError(f"the status of a response is from 200 to 599, not {response.status!r}")
+    if response.body and response.status in (204, 304):
+        raise ValueError(f"a response with the status {response.status} has no body")
+    for name, value in response.headers.items():
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"HTTP has no such header: {name!r}: {value!r}")
 
 
 Answer: TypeAlias = Response | str | bytes | dict[str, Any] | list[Any] | None

@@ -40,6 +40,24 @@ def test_a_response_has_the_type_of_its_body(body: Any, sent: bytes, kind: str |
     assert named.headers == {"content-type": "image/png"}
 
 
+@pytest.mark.parametrize(
+    ("response", "why"),
+    [
+        ({"headers": {"X": "a\nb"}}, "no such header"),
+        ({"headers": {"X": " a"}}, "no such header"),
+        ({"headers": {"X": "漢"}}, "no such header"),
+        ({"headers": {"a b": "c"}}, "no such header"),
+        ({"headers": {"": "c"}}, "no such header"),
+        ({"status": 100}, "from 200 to 599, not 100"),
+        ({"status": 1000}, "from 200 to 599, not 1000"),
+        ({"status": 204}, "204 has no body"),
+    ],
+)
+def test_what_could_not_be_sent_is_no_response(response: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Response("text", **response)
+
+
 def test_the_path_and_the_method_decide_then_the_general_handlers() -> None:
     routes = Routes()
 
