@@ -33,11 +33,23 @@ def jwt_auth(
     how long after its `exp` a token is still good; then the connection is closed. The user id
     `anonymous` is accepted, without a token, only if `anonymous` says so; `server` never is.
 
-    Raises ValueError without a secret and for the algorithm `none`.
+    Raises ValueError without a secret, for the algorithm `none` or one that there is not, and for
+    algorithms of both kinds, HMAC and others.
     """
     accepted = [algorithms] if isinstance(algorithms, str) else [*algorithms]
     if not accepted or any(name.lower() == "none" for name in accepted):
         raise ValueError(f"algorithms are those that tokens are signed with, not {accepted!r}")
+    known = jwt.algorithms.get_default_algorithms()
+    for name in accepted:
+        if name not in known:
+            raise ValueError(
+                f"PyJWT has no algorithm {name!r} here; those with public keys need the package "
+                "cryptography"
+            )
+    if len({name.startswith("HS") for name in accepted}) > 1:
+        raise ValueError(
+            f"{accepted!r} would take a public key, which everybody knows, for a secret"
+        )
     if not secret_or_key:
         raise ValueError("jwt_auth() without a secret or a key would let everybody in")
     audiences = audience if audience is None or isinstance(audience, str) else [*audience]
@@ -57,7 +69,8 @@ def jwt_auth(
                 leeway=leeway,
                 options={"require": ["sub"]},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
+            # The second is half a character, which JSON can bring.
             return False
         if claims["sub"] != user_id:
             return False

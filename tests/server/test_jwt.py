@@ -64,7 +64,7 @@ def test_a_token_is_checked(
     assert accepts(make_server, peer_of, token(**claims), **options) is expected
 
 
-@pytest.mark.parametrize("wrong", [None, "", "nonsense", "a.b.c"])
+@pytest.mark.parametrize("wrong", [None, "", "nonsense", "a.b.c", "\ud800"])
 def test_what_is_no_token_is_refused(make_server: Any, peer_of: Any, wrong: str | None) -> None:
     assert not accepts(make_server, peer_of, wrong)
 
@@ -112,6 +112,20 @@ def test_the_connection_ends_with_the_token(make_server: Any, peer_of: Any) -> N
 def test_unsigned_tokens_cannot_be_allowed(options: Any) -> None:
     with pytest.raises(ValueError, match="algorithms"):
         jwt_auth(SECRET, **options)
+
+
+@pytest.mark.parametrize(
+    ("algorithms", "why"),
+    [
+        (["HS999"], "no algorithm 'HS999'"),
+        (["RS256", "HS256"], "would take a public key"),
+    ],
+)
+def test_algorithms_that_could_let_nobody_in_or_anybody_are_refused(
+    algorithms: list[str], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        jwt_auth(SECRET, algorithms=algorithms)
 
 
 @pytest.mark.parametrize("secret", ["", b"", None])
