@@ -48,7 +48,8 @@ class Client:
     `server` is the URL (`"wss://…"`) or an object of the `Connection` protocol; `subprotocol` the
     version of the application's actions, an integer; `user_id` the user, `"anonymous"` where there
     are none; `token` what the server's `auth` asks for: a string, or a callable that gives one,
-    which may be a coroutine function.
+    which may be a coroutine function; what it raises goes to the listeners to the node's `error`,
+    and without one to the event loop's exception handler, and the client tries again.
 
     `store` keeps the log (in memory by default). `attempts` limits reconnections, whose delay grows
     from `min_delay` to `max_delay` seconds; a `ping` goes out after that many seconds of silence,
@@ -397,6 +398,10 @@ class Client:
                 self.log.add(action, sync=True, resubscribe=True)
 
     def _on_error(self, error: Exception) -> None:
-        if isinstance(error, LoguxError) and error.type in FATAL_ERRORS:
+        if not isinstance(error, LoguxError):
+            if self.node.count_listeners("error") == 1:
+                # Nobody else hears of it, and what a token's callable raises must not be lost.
+                raise error
+        elif error.type in FATAL_ERRORS:
             self.error = error
             self._events.emit("error")

@@ -20,6 +20,7 @@ from logux_store.client.tabs.space import TabSpace
 from logux_store.client.tabs.tab import Role, Tab
 from logux_store.client.tabs.tab_log import TabLog
 from logux_store.client.tabs.tab_node import ServerLink, TabNode
+from logux_store.errors import LoguxError
 from logux_store.events import Listener, Unbind
 from logux_store.ids import Clock, parse_id, random_id, validate_user_id
 from logux_store.log import Log, LogStore
@@ -268,6 +269,9 @@ class CrossTabClient(Client):
 
     def _on_error(self, error: Exception) -> None:
         self._tell_error("error", error)
+        if self.node.relaying and not isinstance(error, LoguxError):
+            # It is raised where it was found.
+            return
         super()._on_error(error)
         if self.error is error and not self.node.relaying:
             self._tab.error = error

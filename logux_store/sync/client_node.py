@@ -105,7 +105,7 @@ class ClientNode(BaseNode):
 
     def _on_connect(self) -> None:
         super()._on_connect()
-        self._pending.resolve(self._get_token, self._ask)
+        self._with_token(self._ask)
 
     def _ask(self, token: str | None) -> None:
         if self._phase is Phase.READY:

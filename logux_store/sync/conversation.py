@@ -156,6 +156,10 @@ class Conversation:
             raise ValueError(f"a node has the events {', '.join(EVENTS)}; not {event!r}")
         return self._events.on(event, listener)
 
+    def count_listeners(self, event: str) -> int:
+        """How many functions are called at every `event`."""
+        return len(self._events.listeners.get(event, ()))
+
     async def wait_for(self, state: NodeState | str) -> None:
         """Wait until the node is in this state; returns at once if it is."""
         state = NodeState(state)
@@ -306,7 +310,7 @@ class Conversation:
         self._pending.resolve(call_auth, judge)
 
     def _accept_connect(self, start: int, synced: int) -> None:
-        self._pending.resolve(self._get_token, partial(self._answer, start, synced))
+        self._with_token(partial(self._answer, start, synced))
 
     def _answer(self, start: int, synced: int, token: str | None) -> None:
         self.base_time = self.log.clock()
@@ -340,6 +344,20 @@ class Conversation:
             except Exception as error:  # noqa: BLE001 - raised below, after the other messages
                 errors.append(error)
         raise_all(errors)
+
+    def _with_token(self, then: Callable[[str | None], None]) -> None:
+        """Go on with this side's token, now or when it has come."""
+
+        def check(token: object) -> None:
+            if token is None or isinstance(token, str):
+                then(token)
+            else:
+                # Its type only: it may be a secret all the same.
+                self._fail(
+                    TypeError(f"a token is a string or None; what gives it gave {type(token)}")
+                )
+
+        self._pending.resolve(self._get_token, check)
 
     def _get_token(self) -> str | Awaitable[str | None] | None:
         return self.token() if callable(self.token) else self.token

@@ -493,6 +493,30 @@ async def test_a_token_can_come_from_a_callable() -> None:
     assert tokens == ["made", "fresh"]
 
 
+async def test_what_a_tokens_callable_raises_is_not_lost() -> None:
+    def broken() -> Any:
+        raise OSError("the keychain is locked")
+
+    async def broken_later() -> Any:
+        broken()
+
+    for token, text in ((broken, "locked"), (broken_later, "locked"), (lambda: 5, "class 'int'")):
+        reported = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context, reported=reported: reported.set_result(context["exception"])
+        )
+        client = make_client(LocalPair().left, token=token)
+        client.start()
+        assert text in str(await reported)
+        assert client.state == "disconnected"
+        # Who listens is told instead.
+        reported = asyncio.get_running_loop().create_future()
+        client.node.on("error", reported.set_result)
+        client.start()
+        assert text in str(await reported)
+        await client.destroy()
+
+
 async def test_a_destroyed_client_stops_for_good() -> None:
     client = make_client()
     outcome = client.sync({"type": "a"})

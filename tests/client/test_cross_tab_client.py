@@ -510,3 +510,28 @@ async def test_a_listener_that_raises_does_not_keep_a_tab_from_its_part(crew: Cr
     await other.sync(make(2))
     assert crew.values(tab) == crew.values(other) == [1, 2]
     assert set(reported) == {"ZeroDivisionError"}
+
+
+@virtual
+async def test_what_the_leaders_token_raises_is_raised_once(crew: Crew) -> None:
+    raised: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: raised.append(context["exception"])
+    )
+
+    async def broken() -> str:
+        raise OSError("the keychain is locked")
+
+    leader, follower = crew.tab(token=broken), crew.tab()
+    for tab in (leader, follower):
+        tab.start()
+        await asyncio.sleep(1)
+    assert (leader.role, follower.role) == ("leader", "follower")
+    leader.start()
+    await asyncio.sleep(1)
+    assert [str(error) for error in raised] == ["the keychain is locked"] * 2
+    told: list[Any] = []
+    follower.node.on("error", told.append)
+    leader.start()
+    await asyncio.sleep(1)
+    assert [str(error) for error in told] == ["OSError: the keychain is locked"]
