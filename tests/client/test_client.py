@@ -500,17 +500,16 @@ async def test_what_a_tokens_callable_raises_is_not_lost() -> None:
     async def broken_later() -> Any:
         broken()
 
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.set_result(context["exception"]))
     for token, text in ((broken, "locked"), (broken_later, "locked"), (lambda: 5, "class 'int'")):
-        reported = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _, context, reported=reported: reported.set_result(context["exception"])
-        )
+        reported = loop.create_future()
         client = make_client(LocalPair().left, token=token)
         client.start()
         assert text in str(await reported)
         assert client.state == "disconnected"
         # Who listens is told instead.
-        reported = asyncio.get_running_loop().create_future()
+        reported = loop.create_future()
         client.node.on("error", reported.set_result)
         client.start()
         assert text in str(await reported)
