@@ -48,7 +48,7 @@ def configure_logging(kind: LoggerName | None = None, stream: TextIO | None = No
     logger.setLevel(logging.INFO)
     logger.propagate = False
     # A socket that is closed badly is a client's matter and reported as such.
-    logging.getLogger("logux_store.server.websockets").setLevel(logging.CRITICAL)
+    logging.getLogger("logux_store.connections").setLevel(logging.CRITICAL)
 
 
 class JsonFormatter(logging.Formatter):
@@ -80,8 +80,9 @@ class HumanHandler(logging.Handler):
         try:
             self._console.print(self.line(record))
             if record.exc_info:
-                trace = logging.Formatter().formatException(record.exc_info)
-                self._console.print(Text(hide_secrets(trace), style="dim"))
+                trace = hide_secrets(logging.Formatter().formatException(record.exc_info))
+                for line in trace.splitlines():
+                    self._console.print(Text(printable(line), style="dim"))
         except Exception:  # noqa: BLE001 - logging must not break what it logs
             self.handleError(record)
 
@@ -90,7 +91,8 @@ class HumanHandler(logging.Handler):
         line = Text(time.strftime("%H:%M:%S", time.localtime(record.created)), style="dim")
         style = STYLES.get(record.levelno, "")
         line.append(f" {record.levelname.lower():<9}", style)
-        line.append(record.getMessage(), "bold" if record.levelno >= logging.WARNING else "default")
+        message = printable(record.getMessage())
+        line.append(message, "bold" if record.levelno >= logging.WARNING else "default")
         details: dict[str, Any] = getattr(record, "logux", {})
         for name, value in details.items():
             if name != "report" and value is not None:
@@ -101,6 +103,16 @@ class HumanHandler(logging.Handler):
 
 def shown(value: Any) -> str:
     """A detail as text on one line."""
-    if isinstance(value, str):
-        return value.replace("\n", "\\n")
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """The text on one line, without anything that a terminal would obey: a client may have written
+    it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

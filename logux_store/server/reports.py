@@ -2,7 +2,8 @@
 
 Each report goes to the listeners of the server's `report` event and to the logger
 `logux_store.server` of the standard library. Details are keyword arguments: `action_id`, `node_id`,
-`connection_id` and others. What looks like a bearer token is replaced by `[SECRET]`.
+`connection_id` and others. What looks like a bearer token, or a client's token in a message that is
+quoted, is replaced by `[SECRET]`.
 """
 
 import logging
@@ -34,7 +35,7 @@ REPORTS: dict[str, tuple[int, str]] = {
     "zombie": (logging.WARNING, "Zombie client was disconnected"),
 }
 
-SECRETS = re.compile(r'Bearer [^\s"]+')
+SECRETS = re.compile(r'Bearer [^\s"]+|("token"\s*:\s*")[^"]+')
 
 
 def log_report(logger: logging.Logger, name: str, details: Mapping[str, Any]) -> None:
@@ -66,5 +67,5 @@ def plain(value: Any) -> Any:
 
 
 def hide_secrets(text: str) -> str:
-    """The text without bearer tokens."""
-    return SECRETS.sub("[SECRET]", text)
+    """The text without tokens."""
+    return SECRETS.sub(r"\1[SECRET]", text)

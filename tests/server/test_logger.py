@@ -1,5 +1,6 @@
 """Logs for people and for machines."""
 
+import asyncio
 import io
 import json
 import logging
@@ -7,7 +8,10 @@ import re
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
+from logux_store.errors import LoguxError
+from logux_store.server import Server
 from logux_store.server.logger import HumanHandler, configure_logging
 from logux_store.server.reports import hide_secrets, log_report
 
@@ -76,6 +80,56 @@ def test_machines_get_json_lines(stream: io.StringIO) -> None:
     assert second["level"] == "error"
     assert second["message"] == "Error: broken"
     assert "RuntimeError" in second["traceback"]
+
+
+def test_what_a_client_writes_is_not_obeyed_by_a_terminal(
+    stream: io.StringIO, make_server: Any, peer_of: Any
+) -> None:
+    configure_logging("human", stream)
+    evil = "\x1b[2J\r\n12:00:00 critical forged \u202e\x9b"
+    server = make_server()
+    server.type("do", access=lambda ctx, action, meta: 1 / int(action["n"]))
+    peer = peer_of(server)
+    peer.act(evil)
+    peer.subscribe(evil)
+    peer.act("do", n=evil)
+    peer.pair.right._events.emit("error", LoguxError("wrong-format", evil))
+    lines = stream.getvalue().split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert r"\x1b[2J\r\n12:00:00 critical forged \u202e\x9b" in stream.getvalue()
+    assert not any(line.startswith("12:00:00 critical forged") for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["human", "json"])
+def test_a_token_in_a_wrong_message_is_hidden(
+    stream: io.StringIO, make_server: Any, peer_of: Any, kind: Any
+) -> None:
+    configure_logging(kind, stream)
+    server = make_server()
+    peer_of(server, connect=False).send(["connect", 5, "10:a:1", "x", {"token": "hidden"}])
+    peer = peer_of(server, connect=False)
+    text = '["connect", 5, "10:a:1", 0, {"token" : "hidden and cut'
+    peer.pair.right._events.emit("error", LoguxError("wrong-format", text))
+    assert stream.getvalue().count("[SECRET]") == 2
+    assert "hidden" not in stream.getvalue()
+
+
+async def test_connections_have_no_log_of_their_own(stream: io.StringIO) -> None:
+    configure_logging("human", stream)
+    server = Server(subprotocol=1, min_subprotocol=1, port=0)
+    server.auth(lambda: True)
+    async with server:
+        async with connect(server.url):
+            pass
+        while server.connected:
+            await asyncio.sleep(0)
+    messages = [line[18:].split("  ")[0] for line in stream.getvalue().splitlines()]
+    assert messages == [
+        "Logux server is listening",
+        "Client was connected",
+        "Client was disconnected",
+        "Shutting down Logux server",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["human", "json"])
