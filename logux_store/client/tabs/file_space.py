@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -140,14 +141,12 @@ class FileSpace:
         """Remove what former leaders have left. One that is stopped does without: it will see that
         its term is over.
         """
-        for kind in ("address", "term", "leader"):
+        for kind in ("address", "socket", "term", "leader"):
             for old in self._numbers(kind):
-                if old >= term:
-                    continue
-                address = self._address(old) if kind == "address" else None
-                if address is not None and "unix" in address:
-                    remove_socket(Path(address["unix"]), self.directory)
-                self._path(kind, old).unlink(missing_ok=True)
+                if old < term:
+                    if kind == "address":
+                        self._remove_socket(old)
+                    remove(self._path(kind, old))
 
     def resign(self) -> None:
         if self._serving is not None:
@@ -155,7 +154,8 @@ class FileSpace:
             serving.add_done_callback(partial(close_server, listening))
             self._serving = None
         if self._leads is not None:
-            self._path("address", self._term).unlink(missing_ok=True)
+            self._remove_socket(self._term)
+            remove(self._path("address", self._term))
             self._leads.release()
             self._leads = None
 
@@ -224,6 +224,16 @@ class FileSpace:
         address: dict[str, Any] = json.loads(text)
         return address
 
+    def _remove_socket(self, term: int) -> None:
+        """Remove a leader's socket, and the directory that was made for it alone."""
+        address = self._address(term)
+        if address is not None and "unix" in address:
+            path = Path(address["unix"])
+            remove(path)
+            if path.parent != self.directory:
+                with suppress(OSError):
+                    path.parent.rmdir()
+
     # Tabs.
 
     def dead_tabs(self) -> list[str]:
@@ -235,7 +245,7 @@ class FileSpace:
         probe = lock(path)
         # It lives after all, if it was just coming when it was looked for.
         if acquired(probe):
-            path.unlink(missing_ok=True)
+            remove(path)
             probe.release()
 
     def is_alive(self, tab_id: str) -> bool:
@@ -261,6 +271,14 @@ def acquired(lock: FileLock) -> bool:
     except Timeout:
         return False
     return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or leave it to the next leader: Windows removes none that a program has open,
+    such as the lock of a leader that hangs.
+    """
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def write(path: Path, text: str) -> None:
@@ -292,13 +310,6 @@ def listen_unix(path: Path) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def remove_socket(path: Path, directory: Path) -> None:
-    """Remove a leader's socket, and the directory that was made for it alone."""
-    path.unlink(missing_ok=True)
-    if path.parent != directory and path.parent.name.startswith("logux-") and path.parent.exists():
-        path.parent.rmdir()
 
 
 def close_server(listening: socket.socket, serving: "asyncio.Task[asyncio.Server]") -> None:

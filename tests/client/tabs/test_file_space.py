@@ -182,6 +182,51 @@ async def test_what_the_leader_left_behind_is_removed_by_the_next(
     other.leave()
 
 
+@transports
+async def test_a_leader_that_resigns_leaves_nothing_but_its_lock(
+    tmp_path: Path, transport: Transport
+) -> None:
+    deep = tmp_path / ("d" * MAX_SOCKET_PATH)
+    for directory in (tmp_path / "near", deep):
+        directory.mkdir()
+        for term in (1, 2, 3):
+            space = FileSpace(directory, transport)
+            space.claim()
+            await listening(space)
+            address = json.loads((directory / f"address.{term}").read_text())
+            space.leave()
+            assert {file.name for file in directory.iterdir()} == {f"term.{term}", f"leader.{term}"}
+            if directory is deep and transport == "unix":
+                assert not Path(address["unix"]).parent.exists()
+
+
+async def test_a_file_that_cannot_be_removed_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where what another program has open stays."""
+    hung, other = (FileSpace(tmp_path, "tcp") for _ in range(2))
+    hung.enter("hung")
+    hung.claim()
+    await listening(hung)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name in ("leader.1", "address.1", "hung"):
+            raise PermissionError(f"{path} is used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert other.claim(hung=1) == 2
+    hung.leave()
+    other.forget("hung")
+    assert other.dead_tabs() == ["hung"]
+    monkeypatch.undo()
+    other.forget("hung")
+    other.leave()
+    assert FileSpace(tmp_path).claim() == 3
+    assert not [*tmp_path.glob("*.1")]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets there")
 async def test_the_socket_is_for_its_owner_alone_and_may_have_a_long_path(tmp_path: Path) -> None:
     leader = FileSpace(tmp_path, "unix")
