@@ -61,7 +61,9 @@ class Log:
         self._events = Emitter()
         self.batches = 0
         self.marks_times = False
-        """Whether an action that is added with a `time` is marked with `given_time`."""
+        """Whether an action that is added with a `time`, or an own one with a `Meta`, is marked
+        with `given_time`.
+        """
         newest: Iterable[Entry | None] = (
             next(self.store.entries("created", newest_first=True), None),
             next(self.store.entries("added", newest_first=True), None),
@@ -142,14 +144,15 @@ class Log:
         `id` and `time` (ms, in the server's clock) are made when they are not given. `reasons` say
         why to keep the action; `keep_last="reason"` adds that reason and takes it off all older
         actions. `indexes` (a list of strings) lists it under them. Instead of keys, a `Meta` can be
-        given; it is used as it is, or copied if it is that of an action in a log.
+        given, whose time is then given as well; it is used as it is, or copied if it is that of an
+        action in a log.
 
         Raises TypeError for what is not an action, a reason, an index or a time, ValueError for a
         wrong id, and whatever a `preadd` listener raises, all before anything is added. What `add`
         and `clean` listeners raise reaches the caller when the action is added and all of them
         were called.
         """
-        generated = False
+        generated = given = False
         if meta is None:
             generated = id is None
             meta = self._make_meta(id, time, reasons)
@@ -159,14 +162,15 @@ class Log:
                 meta.given_time = True
         elif keys or reasons or time is not None or id is not None:
             raise TypeError("an action is added with a Meta or with keys of it, not with both")
-        elif meta.added:
-            meta = meta.copy(added=0)
-        if (
-            meta.subprotocol is None
-            and self.subprotocol is not None
-            and f" {self._node_id} " in meta.id
-        ):
-            meta.subprotocol = self.subprotocol
+        else:
+            given = self.marks_times
+            if meta.added:
+                meta = meta.copy(added=0)
+        if (given or meta.subprotocol is None) and f" {self._node_id} " in meta.id:
+            if given:
+                meta.given_time = True
+            if meta.subprotocol is None:
+                meta.subprotocol = self.subprotocol
         return self.put(action, meta, generated)
 
     def put(

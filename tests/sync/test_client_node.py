@@ -157,6 +157,17 @@ def test_an_action_that_was_given_a_time_keeps_it(kinds: Any) -> None:
     assert times(two.server_log) == {"a": 700, "b": 600, "c": 500}
 
 
+@KINDS
+def test_an_action_that_was_added_with_a_meta_was_given_its_time(kinds: Any) -> None:
+    two = Clocks(5000, 1000, on_send=only_sync, kinds=kinds)
+    two.client_log.add(A, Meta("5001 1:a:b 0", 700, ["test"], sync=True))
+    two.client_log.add(B, Meta("5002 1:a:b 0", 800, ["test"]))
+    two.connect()
+    two.reconnect(5100, 1000)
+    assert times(two.client_log) == {"a": 700, "b": 800}
+    assert times(two.server_log) == {"a": 700}
+
+
 def test_a_time_that_was_given_does_not_hold_back_later_actions() -> None:
     two = Clocks(5000, 1000)
     two.client_log.add(A, time=9000)

@@ -37,7 +37,9 @@ class Two:
     def add(self, type: str, tab: str = "1", number: int = 1, **keys: Any) -> str:
         id = f"{NOW + 500 + number} 10:a:{tab} 0"
         keys.setdefault("reasons", ["syncing"])
-        self.log.add({"type": type}, Meta(id, NOW + 500 + number, sync=True, **keys))
+        # As tabs hand over what they have added: the time is that of the local clock.
+        meta = Meta(id, NOW + 500 + number, sync=True, **keys)
+        self.log.put({"type": type}, meta, generated=False)
         return id
 
     def times(self) -> dict[str, int]:
