@@ -4,7 +4,7 @@ The server's clock is measured anew at every connection. What the local clock is
 offset, is subtracted when an action is created, never when one is sent or received. So when the
 offset becomes known or changes, the log's own actions that no other node has seen yet are moved by
 the difference, and only those. One that was added with a `time` has it in the server's clock
-already, and keeps it.
+already, and keeps it; so has one that came back from the server.
 
 A server that says `once` in its headers does an action once, however often it is sent. It is sent
 again, at the next connection, what it has acknowledged and `on_send` still lets pass, since nobody
@@ -14,7 +14,7 @@ Invariants: an action that was sent keeps its time; the log's own actions keep t
 own action that was not sent has a time by the offset that is in force.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from logux_store.actions import Action
 from logux_store.log import Log
@@ -42,7 +42,6 @@ class ClientNode(BaseNode):
         "_asked_at",
         "_looked",
         "_measured",
-        "_returned",
         "_sent_time",
         "_unsent",
         "fix_time",
@@ -74,10 +73,8 @@ class ClientNode(BaseNode):
         # that were.
         self._unsent: dict[str, int] = {}
         self._sent_time = 0
-        # Of what this node does not hear: up to which `added` it has looked, if it has to, and the
-        # ids of own actions that came from the other side since.
+        # Of what this node does not hear: up to which `added` it has looked, if it has to.
         self._looked: int | None = None if "plain" in kinds else log.store.last_added()
-        self._returned: set[str] = set()
         super().__init__(
             node_id,
             log,
@@ -177,16 +174,9 @@ class ClientNode(BaseNode):
         for _, meta in self.log.entries("added", newest_first=True):
             if meta.added <= looked:
                 break
-            if own in meta.id and meta.id not in self._returned and not meta.given_time:
+            if own in meta.id and not meta.given_time:
                 self._unsent[meta.id] = meta.added
         self._looked = self.log.store.last_added()
-        self._returned.clear()
-
-    def deliver(self, entries: list[Entry], acknowledge: Callable[[], None]) -> None:
-        if self._looked is not None:
-            own = f" {self.log.node_id} "
-            self._returned.update([meta.id for _, meta in entries if own in meta.id])
-        super().deliver(entries, acknowledge)
 
     def _on_add(self, action: Action, meta: Meta) -> None:
         own = f" {self.log.node_id} " in meta.id and meta.id not in self._received
