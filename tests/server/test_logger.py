@@ -48,14 +48,29 @@ def test_people_see_where_an_error_comes_from(stream: io.StringIO) -> None:
     assert "test_logger.py" in text
 
 
-def test_a_terminal_gets_colours() -> None:
-    class Terminal(io.StringIO):
+@pytest.mark.parametrize("terminal", [True, False])
+def test_only_a_terminal_gets_colours(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream(io.StringIO):
         def isatty(self) -> bool:
-            return True
+            return terminal
 
-    handler = HumanHandler(Terminal())
-    record = LOGGER.makeRecord("a", logging.WARNING, "", 0, "text", (), None)
-    assert any("yellow" in str(span.style) for span in handler.line(record).spans)
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Stream()
+    record = LOGGER.makeRecord("a", logging.WARNING, "", 0, "[text]", (), None)
+    HumanHandler(stream).handle(record)
+    line = stream.getvalue()
+    assert ("\x1b[33m warning" in line) is terminal
+    assert ("\x1b" in line) is terminal
+    assert re.sub(r"\x1b\[[\d;]*m", "", line)[8:] == " warning  [text]\n"
+
+
+def test_half_a_character_is_logged(stream: io.StringIO) -> None:
+    configure_logging("json", stream)
+    log_report(LOGGER, "add", {"action": {"type": "é\ud800"}})
+    text = stream.getvalue()
+    assert json.loads(text.encode())["action"] == {"type": "é\ud800"}
 
 
 def test_machines_get_json_lines(stream: io.StringIO) -> None:
