@@ -62,6 +62,7 @@ class Meta:
     given_time: bool | None = None
     no_auto_reason: bool | None = None
     resubscribe: bool | None = None
+    encrypt: bool | None = None
     channel: str | None = None
     channels: list[str] | None = None
     user: str | None = None

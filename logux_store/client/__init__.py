@@ -1,11 +1,12 @@
 """The client: one user's log and its synchronization with a server."""
 
 from logux_store.client.badge import BADGE_MESSAGES, Badge, badge
-from logux_store.client.client import Client, tab_reasons
+from logux_store.client.client import Client
 from logux_store.client.connecting import DangerousProtocolError
 from logux_store.client.cross_tab_client import CrossTabClient
 from logux_store.client.encryption import DecryptionError, encrypt_actions
 from logux_store.client.outcome import Outcome
+from logux_store.client.reasons import tab_reasons
 from logux_store.client.request import request
 from logux_store.client.status import Status, status
 from logux_store.client.sync_maps import (

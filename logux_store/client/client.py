@@ -19,27 +19,22 @@ from logux_store.client.connecting import dangers_of, make_connection
 from logux_store.client.dropped import Dropped
 from logux_store.client.options import check_prefix, check_subprotocol, check_token
 from logux_store.client.outcome import Outcome, Outcomes
+from logux_store.client.reasons import SYNCING, is_to_send, tab_reasons
 from logux_store.client.subscriptions import Subscriptions, check_channel
 from logux_store.connections import TransportName
 from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
-from logux_store.ids import Clock, Random, parse_id, random_id, system_clock, validate_user_id
+from logux_store.ids import Clock, Random, random_id, system_clock, validate_user_id
 from logux_store.log import Log, LogStore, MemoryStore
 from logux_store.log.listeners import Kind
 from logux_store.log.log import EVENTS as LOG_EVENTS
 from logux_store.meta import Entry, Meta
 from logux_store.sync import ClientNode, Connection, NodeState
 
-__all__ = ["Client", "tab_reasons"]
+__all__ = ["Client"]
 
 EVENTS = ("state", "role", "user", *LOG_EVENTS)
-SYNCING = "syncing"
 SUBSCRIPTION_TYPES = ("logux/subscribe", "logux/unsubscribe")
-
-
-def tab_reasons(tab_id: str) -> tuple[str, str]:
-    """The reasons that keep a tab's own actions: the application's, and the store's."""
-    return f"tab{tab_id}", f"timeTravelTab{tab_id}"
 
 
 class Client:
@@ -114,6 +109,8 @@ class Client:
         """What the log has dropped since this client was made."""
         self.saves_state = False
         """Whether the state is saved with the log, so that the next program knows what this did."""
+        self.encrypts = False
+        """Whether `encrypt_actions` sees what leaves."""
         self.subscriptions = Subscriptions()
         self._outcomes = Outcomes()
         self._events = Emitter()
@@ -355,12 +352,21 @@ class Client:
 
     # The node.
 
+    def _may_leave(self, meta: Meta) -> bool:
+        if not is_to_send(meta, self.user_id):
+            return False
+        if meta.encrypt and not self.encrypts:
+            # Another tab that can, or the next program, will send it.
+            error = RuntimeError(
+                f"the action {meta.id!r} must not leave without encryption: call encrypt_actions "
+                "before client.start(), in every tab and every time"
+            )
+            self._close(error)
+            raise error
+        return True
+
     def _on_send(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
-        if not meta.sync or parse_id(meta.id).user_id != self.user_id:
-            return None
-        if SYNCING not in meta.reasons and not meta.resubscribe:
-            # It is answered, though the connection ended before it was acknowledged. Asked again,
-            # the server might answer otherwise.
+        if not self._may_leave(meta):
             return None
         if action["type"] == "logux/subscribe" and not self.subscriptions.sent(meta.id):
             # Left by an earlier run of the program, which had other wishes.

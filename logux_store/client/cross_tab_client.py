@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from logux_store.actions import Action, check_sendable, to_json
-from logux_store.client.client import SUBSCRIPTION_TYPES, SYNCING, Client, tab_reasons
+from logux_store.client.client import SUBSCRIPTION_TYPES, Client
 from logux_store.client.options import check_token
+from logux_store.client.reasons import SYNCING, tab_reasons
 from logux_store.client.tabs.file_space import open_space
 from logux_store.client.tabs.messages import error_message
 from logux_store.client.tabs.served import Served
@@ -233,10 +234,7 @@ class CrossTabClient(Client):
         return None if self._is_saved(meta.id) else (action, meta)
 
     def _on_send(self, action: Action, meta: Meta) -> tuple[Action, Meta] | None:
-        if not meta.sync or parse_id(meta.id).user_id != self.user_id:
-            return None
-        if SYNCING not in meta.reasons and not meta.resubscribe:
-            # A former leader has sent it, and the server answered.
+        if not self._may_leave(meta):
             return None
         if action["type"] in SUBSCRIPTION_TYPES:
             node_id = parse_id(meta.id).node_id

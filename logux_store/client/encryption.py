@@ -6,8 +6,9 @@ random `iv`, and written in base64. It is the format of `@logux/client`, so that
 languages read each other's actions. The protocol's own actions (`logux/…`) are for the server, so
 they leave as they are, and none is taken that comes encrypted.
 
-Invariants: the log has only readable actions; what has been decrypted is checked as what came in
-plain; an undo is never lost. Needs the extra `encryption`, which is imported when it is used.
+Invariants: the log has only readable actions; those to be encrypted have `meta.encrypt`,
+and do not leave otherwise; what has been decrypted is checked as what came in plain; an undo is
+never lost. Needs the extra `encryption`, which is imported when it is used.
 """
 
 import base64
@@ -57,7 +58,9 @@ def encrypt_actions(
     on_error: Callable[[DecryptionError], object] | None = None,
 ) -> Unbind:
     """Encrypt the actions that the client sends, and decrypt those that come. Call it before
-    `client.start()`, and in every tab alike, because the one that leads sends for all.
+    `client.start()`, and in every tab alike, because the one that leads sends for all. A client
+    that has not called it ends, with a RuntimeError as `client.error`, before it would have to send
+    what another tab, or an earlier run of the program, meant to be encrypted.
 
     `secret` is a password, or an AES key of 16, 24 or 32 bytes; `ignore` are action types that
     leave as they are. When the log drops an action that was sent, the server is told so by a
@@ -92,17 +95,27 @@ def encrypt_actions(
             return None
         return (action, meta) if receive_before is None else receive_before(action, meta)
 
+    def mark(action: Action, meta: Meta) -> None:
+        if not leaves_plain(action):
+            meta.encrypt = True
+
     def cleaned(action: Action, meta: Meta) -> None:
         # All tabs hear of it.
         if meta.sync and client.role != "follower" and not leaves_plain(action):
             client.log.add({"type": CLEAN, "id": meta.id}, sync=True)
 
     node.on_send, node.on_receive = send, receive
-    unbind = client.log.on("clean", cleaned)
+    client.encrypts = True
+    unbind = (
+        client.log.on("preadd", mark, kinds=("sync",)),
+        client.log.on("clean", cleaned),
+    )
 
     def stop() -> None:
-        unbind()
+        for stop_one in unbind:
+            stop_one()
         node.on_send, node.on_receive = send_before, receive_before
+        client.encrypts = False
 
     return stop
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from logux_store.actions import Action
-from logux_store.client.client import SYNCING, Client
+from logux_store.client.client import Client
+from logux_store.client.reasons import SYNCING
 from logux_store.errors import LoguxError
 from logux_store.events import Unbind
 from logux_store.meta import Meta

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action, is_logux, to_json
-from logux_store.client.client import SYNCING, Client
+from logux_store.client.client import Client
+from logux_store.client.reasons import SYNCING
 from logux_store.errors import LoguxError
 from logux_store.events import Unbind
 from logux_store.ids import parse_id

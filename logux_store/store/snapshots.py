@@ -25,7 +25,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from logux_store.client.client import SYNCING
+from logux_store.client.reasons import SYNCING
 from logux_store.ids import OrderKey, order_key
 from logux_store.log import Log, LogStore
 from logux_store.meta import Entry, Meta

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from logux_store import create_store_creator
+from logux_store import MemoryStore, create_store_creator
 from logux_store.client.encryption import (
     MAX_SIZE,
     DecryptionError,
@@ -161,6 +161,60 @@ async def test_what_a_follower_does_leaves_encrypted_through_the_leader(crew: Cr
     await role(follower, "leader")
     await follower.sync(make("of the new leader"))
     assert not any(action["type"] == "set" for action in sent)
+
+
+@virtual
+async def test_a_leader_that_does_not_encrypt_ends_before_it_sends_in_plain(crew: Crew) -> None:
+    raised: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: raised.append(context["exception"])
+    )
+    sent: list[Action] = []
+    crew.server.type("0", access=lambda *_: True, resend=lambda *_: "all")
+    crew.server.on("add", lambda action, meta: sent.append(action))
+    plain, too_plain, follower = tabs = [crew.tab(), crew.tab(), crew.tab()]
+    encrypt_actions(follower, "the password", ignore=["open"])
+    for tab in tabs:
+        tab.start()
+        await tab.wait_for("synchronized")
+    assert [tab.role for tab in tabs] == ["leader", "follower", "follower"]
+    first = follower.sync(make("a"))
+    second = follower.sync(make("b"))
+    await first
+    await second
+    assert (follower.role, [tab.destroyed for tab in tabs]) == ("leader", [True, True, False])
+    assert not any(action["type"] == "set" for action in sent)
+    assert len([action for action in sent if action["type"] == "0"]) == 2
+    assert crew.values(follower) == ["a", "b"]
+    for tab, error in zip((plain, too_plain), raised, strict=True):
+        assert tab.error is error
+        assert "call encrypt_actions before client.start(), in every tab" in str(error)
+        with pytest.raises(RuntimeError, match=first.id):
+            await tab.wait_for("synchronized")
+
+
+def test_what_was_to_be_encrypted_is_not_sent_in_plain_by_the_next_program() -> None:
+    async def test() -> None:
+        server, store = ServerDouble(), MemoryStore()
+        server.resend("0", lambda action, meta: "all")
+        server.log.keep_actions()
+        first = TestClient("ann", server=server, store=store)
+        stop = encrypt_actions(first, "the password", ignore=["open"])
+        first.sync({"type": "open"})
+        first.sync(secret("a"))
+        await first.destroy()
+        stop()
+        second = TestClient("ann", server=server, store=store)
+        with pytest.raises(RuntimeError, match="without encryption"):
+            await second.connect()
+        third = TestClient("ann", server=server, store=store)
+        encrypt_actions(third, "the password", ignore=["open"])
+        await third.connect()
+        await third.settle()
+        types = [action["type"] for action in server.log.actions()]
+        assert [type for type in types if type in ("0", "open", "secret")] == ["open", "0"]
+
+    run_virtual(test())
 
 
 def test_another_key_is_told_of_and_the_action_left_out() -> None:

@@ -10,7 +10,8 @@ as a store's history, is not read.
 from collections.abc import Collection, Iterator
 
 from logux_store.actions import Action
-from logux_store.client.client import SYNCING, Client
+from logux_store.client.client import Client
+from logux_store.client.reasons import SYNCING
 from logux_store.client.sync_maps.fold import outdated, sorted_entries
 from logux_store.client.sync_maps.names import Names
 from logux_store.meta import Entry, Meta
