@@ -37,7 +37,7 @@ from typing import Any, Literal, TypeAlias
 from filelock import FileLock, Timeout
 
 from logux_store.client.tabs.space import Channel
-from logux_store.client.tabs.state_dir import tabs_directory
+from logux_store.client.tabs.state_dir import make_directories, tabs_directory
 from logux_store.client.tabs.stream import Proof, StreamChannel
 
 __all__ = ["FileSpace", "open_space"]
@@ -68,6 +68,8 @@ class FileSpace:
     def __init__(self, directory: Path, transport: Transport | None = None) -> None:
         self.directory = directory
         self.transport: Transport = transport or ("tcp" if sys.platform == "win32" else "unix")
+        self._part: str | None = None
+        self._tab_id = ""
         self._alive: FileLock | None = None
         self._leads: FileLock | None = None
         self._term = 0
@@ -77,16 +79,24 @@ class FileSpace:
         path = self.directory / "client"
         try:
             with lock(self.directory / "client.lock", timeout=PATIENCE):
-                if not path.exists():
+                # Nothing is in a file that was made just before the power failed.
+                if not path.exists() or not path.stat().st_size:
                     write(path, make())
         except Timeout:
             raise TimeoutError(f"another program has not let go of {path}.lock") from None
         part = path.read_text(encoding="utf-8").strip()
         if not part or ":" in part or " " in part:
             raise ValueError(f"{path} holds no client id; remove it")
+        self._part = part
         return part
 
     def enter(self, tab_id: str) -> None:
+        self._tab_id = tab_id
+        if not self.directory.exists():
+            # Somebody has removed it since: this tab makes it again, as it was.
+            make_directories(self.directory)
+            if (part := self._part) is not None:
+                self.client_part(lambda: part)
         tabs = self.directory / "tabs"
         tabs.mkdir(mode=0o700, exist_ok=True)
         # Another tab may just be looking whether this one lives.
@@ -105,6 +115,8 @@ class FileSpace:
         return max(self._numbers("term"), default=0)
 
     def claim(self, hung: int | None = None) -> int | None:
+        if self._alive is not None and not self.directory.exists():
+            self.enter(self._tab_id)
         last = self.term()
         if last == hung:
             return self._begin(last + 1)
@@ -163,8 +175,13 @@ class FileSpace:
         return self.directory / f"{kind}.{term}"
 
     def _numbers(self, kind: str) -> list[int]:
-        names = (name.partition(".") for name in os.listdir(self.directory))
-        return [int(rest) for start, _, rest in names if start == kind and rest.isdecimal()]
+        try:
+            names = os.listdir(self.directory)
+        except FileNotFoundError:
+            # With the directory, the terms are gone.
+            return []
+        parts = (name.partition(".") for name in names)
+        return [int(rest) for start, _, rest in parts if start == kind and rest.isdecimal()]
 
     # The way to the leader.
 
@@ -219,9 +236,10 @@ class FileSpace:
     def _address(self, term: int) -> dict[str, Any] | None:
         try:
             text = self._path("address", term).read_text(encoding="utf-8")
-        except FileNotFoundError:
+            address: dict[str, Any] = json.loads(text)
+        except (FileNotFoundError, ValueError):
+            # Or the power failed before what was written was on the disk.
             return None
-        address: dict[str, Any] = json.loads(text)
         return address
 
     def _remove_socket(self, term: int) -> None:

@@ -209,6 +209,10 @@ class Leading:
     # Followers come and go.
 
     def _accept(self, channel: Channel) -> None:
+        if self.tab.part is not self:
+            # It was accepted when this tab was just about to end its part.
+            channel.close()
+            return
         member = Member(channel, self.tab.loop.time())
         self.members.append(member)
         channel.on_text = partial(self._receive, member)
@@ -232,9 +236,9 @@ class Leading:
 
     def _on_beat(self) -> None:
         late = self.tab.loop.time() - self._last_beat > self.tab.timeout / 2
+        self._schedule()
         if not self.tab.holds(check=True):
             return
-        self._schedule()
         # However long the store takes, this tab lives.
         self._send_all('["beat"]')
         now = self.tab.loop.time()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["UnsafeDirectoryError", "file_name", "tabs_directory"]
+__all__ = ["UnsafeDirectoryError", "file_name", "make_directories", "tabs_directory"]
 
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 MAX_NAME = 100
@@ -33,10 +33,17 @@ def tabs_directory(prefix: str, user_id: str, state_dir: str | os.PathLike[str] 
     else:
         root = Path(state_dir).absolute()
     directory = root / f"user-{file_name(user_id)}"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directories(directory)
     for path in (root, directory):
         check_safe(path)
     return directory
+
+
+def make_directories(directory: Path) -> None:
+    """Make the directory of a user's tabs, and the one that it is in, unless they are there."""
+    # One by one: the mode counts for the last part of a path only, whatever the umask lets others.
+    for path in (directory.parent, directory):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def file_name(text: str) -> str:

@@ -5,6 +5,7 @@ since each has locks of its own.
 import asyncio
 import json
 import os
+import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -65,6 +66,42 @@ def test_the_first_makes_the_client_id_and_the_others_take_it(tmp_path: Path) ->
     (tmp_path / "client").write_text("a b")
     with pytest.raises(ValueError, match="remove it"):
         two.client_part(lambda: "third")
+
+
+def test_a_client_id_that_was_lost_with_the_power_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "client").touch()
+    assert FileSpace(tmp_path).client_part(lambda: "new") == "new"
+    assert FileSpace(tmp_path).client_part(lambda: "other") == "new"
+
+
+async def test_so_is_the_address_of_a_leader(tmp_path: Path) -> None:
+    for name in ("term.1", "address.1"):
+        (tmp_path / name).touch()
+    follower = FileSpace(tmp_path)
+    with pytest.raises(ConnectionRefusedError, match="does not listen"):
+        await follower.connect(1)
+    assert follower.claim() == 2
+
+
+def test_a_directory_that_was_removed_is_made_again_as_it_was(tmp_path: Path) -> None:
+    directory = tmp_path / "state" / "user-10"
+    directory.mkdir(parents=True)
+    spaces = [FileSpace(directory) for _ in range(2)]
+    assert {space.client_part(lambda: "client") for space in spaces} == {"client"}
+    for number, space in enumerate(spaces):
+        space.enter(f"tab{number}")
+    assert spaces[0].claim() == 1
+    shutil.rmtree(tmp_path / "state")
+    assert spaces[0].term() == 0
+    spaces[0].resign()
+    assert spaces[1].claim() == 1
+    assert spaces[0].claim() is None
+    assert spaces[0].is_alive("tab1")
+    assert (directory / "client").read_text() == "client"
+    spaces[1].leave()
+    shutil.rmtree(tmp_path / "state")
+    spaces[1].enter("tab1")
+    assert FileSpace(directory).client_part(lambda: "other") == "client"
 
 
 def test_a_program_that_does_not_let_go_is_named(

@@ -11,6 +11,7 @@ from logux_store import CrossTabClient, ServerNode
 from logux_store.actions import to_json
 from logux_store.client.tabs import MemorySpace
 from logux_store.client.tabs.leading import Leading
+from logux_store.client.tabs.memory_space import MemoryChannel
 from logux_store.testing import TestLog, TestPair, run_virtual
 
 NOW, AHEAD = 1_000_000, 5000
@@ -158,5 +159,47 @@ def test_a_slow_store_delays_neither_signs_of_life_nor_the_next_leader(
             assert isinstance(part, Leading)
             assert [op[0] for op in part.undurable()] == ["add"]
             monkeypatch.undo()
+
+    run_virtual(test())
+
+
+def test_who_is_accepted_in_the_moment_in_which_the_leader_leaves_is_let_go() -> None:
+    async def test() -> None:
+        async with Talk() as talk:
+            accept = talk.space.meeting.accept
+            assert accept is not None
+            await talk.leader.destroy()
+            mine, its = MemoryChannel(0), MemoryChannel(0)
+            mine.other, its.other = its, mine
+            closed = asyncio.Event()
+            mine.on_close = closed.set
+            mine.start()
+            accept(its)
+            await closed.wait()
+
+    run_virtual(test())
+
+
+def test_a_leader_that_cannot_see_its_term_for_once_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        errors: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+        async with Talk() as talk:
+            space = talk.leader._tab.space
+            assert isinstance(space, MemorySpace)
+            with monkeypatch.context() as patch:
+                patch.setattr(space, "term", broken)
+                await asyncio.sleep(1)
+            assert errors
+            errors.clear()
+            talk.heard.clear()
+            await asyncio.sleep(3)
+            assert talk.heard.count(["beat"]) >= 3
+            assert errors == []
+
+    def broken() -> int:
+        raise OSError("Too many open files")
 
     run_virtual(test())

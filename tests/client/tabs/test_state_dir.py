@@ -41,6 +41,20 @@ def test_the_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert tabs_directory("app", "a/b", tmp_path / "new" / "state") == directory
 
 
+@posix_only
+def test_a_new_directory_is_safe_also_where_a_group_may_write_what_is_new(
+    tmp_path: Path, state_directory: Path
+) -> None:
+    former = os.umask(0o002)
+    try:
+        for state_dir in (tmp_path / "new" / "state", None):
+            directory = tabs_directory("app", "10", state_dir)
+            for path in (directory, directory.parent):
+                assert path.stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(former)
+
+
 def test_each_application_has_its_own_directory(state_directory: Path) -> None:
     one, two = (tabs_directory(prefix, "10", None) for prefix in ("One App", "two"))
     assert one != two
