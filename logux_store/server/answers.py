@@ -135,6 +135,9 @@ class Answers:
         told = server.log.new_meta([])
         told.subprotocol = server.subprotocol
         answer = processed_action(id)
+        if server.tells("add_clean"):
+            told.update({"server": server.node_id, "status": "processed", "clients": [client_id]})
+            server.report("add_clean", action=answer, meta=told)
         client = server.client_ids.get(client_id)
         if client is not None:
             client.send(answer, told)

@@ -10,7 +10,6 @@ once for each action whose access was asked; each accepted action is answered on
 """
 
 from collections.abc import Container, Coroutine, Hashable
-from logging import INFO
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -55,14 +54,10 @@ class Processing:
         self._listeners = server.log.heard - others
 
     def unheard(self) -> bool:
-        """Whether nobody hears of what the log gets and drops, but this server, which knows."""
-        heard = self._heard
-        return (
-            "report" not in heard
-            and "processed" not in heard
-            and self._server.log.heard == self._listeners
-            and not self._server.logger.isEnabledFor(INFO)
-        )
+        """Whether nobody hears of what the log gets and drops, but this server, which knows and
+        reports.
+        """
+        return "processed" not in self._heard and self._server.log.heard == self._listeners
 
     # What comes from clients
 
@@ -148,6 +143,8 @@ class Processing:
             if not self._server.log.store.add(action, meta):
                 return False
             self._unkept.add(meta.id)
+            if self._server.tells("add_clean"):
+                self._server.report("add_clean", action=action, meta=meta)
             return True
         outer, self._accepting = self._accepting, meta.id
         try:

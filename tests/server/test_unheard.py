@@ -63,10 +63,6 @@ def make(errors: list[Any]) -> BaseServer:
     return server
 
 
-def listen_to_reports(server: BaseServer) -> None:
-    server.on("report", nothing)
-
-
 def listen_to_the_processed(server: BaseServer) -> None:
     server.on("processed", nothing)
 
@@ -118,7 +114,6 @@ def play(listen: Callable[[BaseServer], object], peer_of: Any) -> list[Any]:
 @pytest.mark.parametrize(
     "listen",
     [
-        listen_to_reports,
         listen_to_the_processed,
         listen_to_added,
         listen_to_dropped,
@@ -134,8 +129,34 @@ def test_what_clients_get_does_not_depend_on_who_listens(
     assert play(listen, peer_of) == unheard
 
 
+@pytest.mark.parametrize(
+    "listen", [listen_to_the_processed, listen_to_added, listen_from_a_callback]
+)
+def test_what_is_reported_does_not_depend_on_who_listens(
+    listen: Callable[[BaseServer], None], peer_of: Any
+) -> None:
+    def reports(listen: Callable[[BaseServer], None]) -> list[Any]:
+        told: list[Any] = []
+
+        def note(name: str, details: dict[str, Any]) -> None:
+            meta = details["meta"].to_dict() if "meta" in details else {}
+            told.append((name, {**details, "meta": {**meta}, "error": None}))
+
+        def listen_and_note(server: BaseServer) -> None:
+            listen(server)
+            server.on("report", note)
+
+        play(listen_and_note, peer_of)
+        return told
+
+    unheard = reports(nothing)
+    assert len(unheard) > 40
+    assert reports(listen) == unheard
+
+
 def test_a_server_that_nobody_listens_to_knows_that(server: Any) -> None:
-    assert make([]).processing.unheard()
+    assert server.processing.unheard()
+    server.on("processed", nothing)
     assert not server.processing.unheard()
 
 
