@@ -19,7 +19,7 @@ from logux_store import (
     create_store_creator,
 )
 from logux_store.client.tabs import MemorySpace
-from logux_store.testing import TestLog, TestPair, run_virtual
+from logux_store.testing import TestLog, TestPair, TestTime, run_virtual
 
 Action = dict[str, Any]
 
@@ -35,10 +35,12 @@ class Network:
     def __init__(self, once: bool = False, **options: Any) -> None:
         self.once = once
         self.pair = TestPair()
-        self.log = TestLog("server:x")
+        # One clock for both: the order of what they do depends on no millisecond.
+        clock = TestTime()
+        self.log = TestLog("server:x", clock=clock)
         self.log.keep_actions()
         self.node = self.new_node()
-        self.client = make_client(self.pair.left, **options)
+        self.client = make_client(self.pair.left, clock=clock, **options)
 
     def new_node(self, **options: Any) -> ServerNode:
         node = ServerNode("server:x", self.log, self.pair.right, ping=None, timeout=None, **options)
