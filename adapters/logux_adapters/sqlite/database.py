@@ -61,6 +61,7 @@ class Database:
         "_generation",
         "_holds",
         "_opened",
+        "_process",
         "_synchronous",
         "_turn",
         "file",
@@ -85,6 +86,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._generation: Generation | None = None
         self._holds: Callable[[], bool] = always
+        self._process = 0
         self._execute: Execute = self._open_and_execute
         # The loop in whose turn the transaction was begun; None when there is no transaction.
         self._turn: object = None
@@ -135,6 +137,7 @@ class Database:
         """
         if self._turn is None:
             return
+        self._check_process()
         try:
             self._committing(self._execute)
             if not self._holds():
@@ -190,6 +193,7 @@ class Database:
         if self._turn is not None and self._turn is not loop:
             self.commit()
         if self._turn is None:
+            self._check_process()
             try:
                 self._execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
@@ -200,6 +204,15 @@ class Database:
                 self._turn = loop
                 loop.call_soon(self._commit_turn)
         return self._execute
+
+    def _check_process(self) -> None:
+        """Refuse to write what the process that this one was forked from has open."""
+        if self._connection is not None and self._process != os.getpid():
+            raise StoreError(
+                self.file,
+                "is still open in the process that this one was forked from",
+                "write in one of the two only, or use the log for the first time after forking",
+            )
 
     def end(self, written: int, error: BaseException | None) -> None:
         """End a change that began when `written` rows had been written."""
@@ -261,6 +274,7 @@ class Database:
                 raise describe(self.file, error) from error
             raise
         self._execute = connection.execute
+        self._process = os.getpid()
 
     def _close(self) -> None:
         self._execute = self._open_and_execute

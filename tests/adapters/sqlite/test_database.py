@@ -1,8 +1,9 @@
 """When it is committed, and what happens when it cannot be."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,31 @@ def test_another_connection_that_writes_makes_a_clear_error(store: SQLiteStore, 
             add(store, 2)
     add(store, 3)
     assert committed(path) == [1, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+async def test_a_forked_process_can_neither_write_nor_commit(
+    store: SQLiteStore, path: Path
+) -> None:
+    add(store, 1)
+    refused = 0
+    changes: tuple[Callable[[], None], ...] = (lambda: add(store, 2), store.close)
+    for change in changes:
+        child = os.fork()
+        if not child:
+            try:
+                change()
+            except StoreError as error:
+                os._exit("forked" in str(error))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        refused += os.waitstatus_to_exitcode(status)
+        await asyncio.sleep(0)
+        add(store, 2 + refused)
+    assert refused == 2
+    store.close()
+    assert committed(path) == [1, 3, 4]
 
 
 def test_use_in_another_thread_is_refused(store: SQLiteStore) -> None:
