@@ -76,9 +76,16 @@ def serve(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         for name, value in found.items():
             setattr(server, name, value)
         check_server(server)
-        server.run()
     except (CommandError, OSError) as error:
         print(f"logux-store serve: {error}", file=sys.stderr)
+        return 1
+    logged: list[Exception] = []
+    server.on("fatal", logged.append)
+    try:
+        server.run()
+    except OSError as error:
+        if error not in logged:
+            raise
         return 1
     return 0
 
@@ -117,11 +124,17 @@ def settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> di
 
 
 def parse_env_file(path: Path) -> dict[str, str]:
-    """The LOGUX_… lines of a `.env` file; empty if there is none."""
+    """The LOGUX_… lines of a `.env` file; empty if there is none. Raises CommandError if it is not
+    in UTF-8.
+    """
     if not path.is_file():
         return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"the file {path} is not in UTF-8: {error}") from error
     found: dict[str, str] = {}
-    for line in path.read_text().splitlines():
+    for line in text.splitlines():
         name, equals, value = line.removeprefix("export ").partition("=")
         name, value = name.strip(), value.strip()
         if equals and name.startswith("LOGUX_"):

@@ -68,7 +68,9 @@ def environment(env: str | None) -> Environment:
         return "production"
     if found == "development":
         return "development"
-    raise ValueError(f"env is 'development' or 'production', not {found!r}")
+    raise ValueError(
+        f"{'env' if env else 'LOGUX_ENV'} is 'development' or 'production', not {found!r}"
+    )
 
 
 def check_subprotocols(subprotocol: object, min_subprotocol: object) -> None:

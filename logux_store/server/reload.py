@@ -5,6 +5,7 @@ The server runs in a process of its own; this one only looks at the files and st
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,8 +20,9 @@ IGNORED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 def run_reloading(arguments: Sequence[str], folder: Path) -> int:
     """Run `logux-store` with these arguments, and again whenever a Python file in the folder
-    changes, until Ctrl-C.
+    changes, until SIGINT or SIGTERM.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = [sys.executable, "-m", "logux_store.server.command", *arguments]
     try:
         while True:

@@ -14,6 +14,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import Iterable
@@ -216,7 +217,14 @@ class Server(BaseServer):
         if self.cert is None:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.cert, self.key)
+        try:
+            context.load_cert_chain(self.cert, self.key)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"the certificate {self.cert!r} and the key {self.key!r} cannot be used: "
+                f"{error.strerror or error}",
+            ) from error
         return context
 
     def run(self) -> None:
@@ -256,6 +264,11 @@ def explain(error: OSError, host: str, port: int) -> OSError:
         text = f"port {port} of {host} is in use; stop the other program or take another port"
     elif error.errno == errno.EACCES:
         text = f"port {port} may not be used without special rights; take one from 1024 on"
+    elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        text = (
+            f"{host} is no address of this machine; take 127.0.0.1 for programs on it, "
+            "or 0.0.0.0 for everybody"
+        )
     else:
-        return error
+        text = error.strerror or str(error)
     return OSError(error.errno, text)

@@ -97,6 +97,16 @@ def test_a_change_of_the_code_starts_the_server_anew(folder: Path, start: Start)
     assert process.wait(30) == 0
 
 
+def test_a_signal_to_the_one_that_reloads_ends_the_server(start: Start) -> None:
+    process = start("serve", "served_app:server", "--port", "0", "--reload")
+    assert line_of(process).startswith("listen")
+    process.send_signal(signal.SIGTERM)
+    # The output ends with the last process that has it.
+    out, _ = process.communicate(timeout=30)
+    assert out.startswith("destroy")
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -111,7 +121,6 @@ def test_a_change_of_the_code_starts_the_server_anew(folder: Path, start: Start)
         (["served_app:server", "--logger", "xml"], "human or json"),
         (["served_app:server", "--cert", "a"], "key is missing"),
         (["served_app:server", "--cert", "a", "--key", "b"], "no file 'a'"),
-        (["served_app:server", "--host", "256.0.0.1.invalid", "--port", "0"], ""),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -119,10 +128,34 @@ def test_what_is_wrong_is_said_in_one_line(
 ) -> None:
     assert main(["serve", *arguments]) == 1
     out, errors = capsys.readouterr()
-    assert out == "" or out.startswith("fatal")
-    last = errors.splitlines()[-1]
-    assert last.startswith("logux-store serve: ")
-    assert message in last
+    assert out == ""
+    (line,) = errors.splitlines()
+    assert line.startswith("logux-store serve: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--host", "256.0.0.1.invalid"], "256.0.0.1.invalid is no address of this machine"),
+        (["--cert", "served_app.py", "--key", "served_app.py"], "'served_app.py' cannot be used"),
+    ],
+)
+def test_why_it_cannot_listen_is_logged_in_one_line(
+    folder: Path, capsys: Any, arguments: list[str], message: str
+) -> None:
+    assert main(["serve", "served_app:server", "--port", "0", *arguments]) == 1
+    out, errors = capsys.readouterr()
+    assert out.startswith("fatal")
+    (line,) = errors.splitlines()
+    assert " critical Fatal error: " in line
+    assert message in line
+
+
+def test_an_env_file_in_another_encoding_is_refused(folder: Path, capsys: Any) -> None:
+    (folder / ".env").write_bytes(b"LOGUX_HOST=\xff")
+    assert main(["serve", "served_app:server"]) == 1
+    assert "the file .env is not in UTF-8" in capsys.readouterr().err
 
 
 def test_an_error_inside_the_module_is_not_hidden(folder: Path) -> None:
