@@ -21,6 +21,7 @@ from nanoid.method import method as nanoid
 from nanoid.resources import alphabet
 
 __all__ = [
+    "MAX_TIME",
     "Clock",
     "OrderKey",
     "ParsedId",
@@ -132,6 +133,7 @@ def order_key(id: str, time: int) -> OrderKey:
 
 
 # Up to 15 digits: a JavaScript number holds them exactly, and they last until the year 33658.
+MAX_TIME = 10**15 - 1
 _action_id = re.compile(r"(0|[1-9][0-9]{0,14}) ([^ ]+) (0|[1-9][0-9]{0,14})").fullmatch
 
 

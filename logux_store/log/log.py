@@ -20,6 +20,7 @@ from typing import Any, Literal
 from logux_store.actions import Action, ActionCreator, check_action
 from logux_store.events import Emitter, Listener, Unbind, call_all, emit_to, raise_all
 from logux_store.ids import (
+    MAX_TIME,
     Clock,
     Timed,
     id_time,
@@ -148,9 +149,9 @@ class Log:
         action in a log.
 
         Raises TypeError for what is not an action, a reason, an index or a time, ValueError for a
-        wrong id, and whatever a `preadd` listener raises, all before anything is added. What `add`
-        and `clean` listeners raise reaches the caller when the action is added and all of them
-        were called.
+        wrong id or a time that cannot be sent, and whatever a `preadd` listener raises, all before
+        anything is added. What `add` and `clean` listeners raise reaches the caller when the action
+        is added and all of them were called.
         """
         generated = given = False
         if meta is None:
@@ -200,6 +201,12 @@ class Log:
                 route = listeners.route(action, meta)
         if meta.key[0] != meta.time:
             meta.key = order_key(meta.id, meta.time)
+        if meta.sync and not 0 <= meta.time <= MAX_TIME:
+            # The other node would refuse it again and again, and with it all that comes later.
+            raise ValueError(
+                f"the action {action['type']!r} cannot be sent with the time {meta.time}; it is "
+                f"from 0 to {MAX_TIME}, in milliseconds since 1970"
+            )
         reasons = meta.reasons
         # Mostly there is one reason and nothing else to look at; a call saved is 50 ns.
         if type(reasons) is not list or len(reasons) != 1 or type(reasons[0]) is not str:

@@ -18,7 +18,7 @@ import msgspec
 
 from logux_store.actions import Action, to_json
 from logux_store.errors import LoguxError
-from logux_store.ids import node_key
+from logux_store.ids import MAX_TIME, node_key
 from logux_store.meta import Entry, Meta, fresh_meta
 
 __all__ = [
@@ -45,7 +45,6 @@ so what one function could read another could fail to write.
 """
 
 MAX_SAFE = 2**53 - 1
-MAX_TIME = 10**15 - 1  # As in an action's id.
 QUOTED = 300
 CONTAINERS = (dict, list)
 META_KEYS = frozenset({"id", "time", "subprotocol"})

@@ -141,6 +141,8 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception]]] = [
     (A, {"reasons": ["r"], "time": "5"}, TypeError),
     (A, {"reasons": ["r"], "time": 5.0}, TypeError),
     (A, {"reasons": ["r"], "time": True}, TypeError),
+    (A, {"reasons": ["r"], "time": -1, "sync": True}, ValueError),
+    (A, {"reasons": ["r"], "time": 10**15, "sync": True}, ValueError),
     (A, {"reasons": ["r"], "id": "5 x"}, ValueError),
     (A, {"reasons": ["r"], "id": "05 x 0"}, ValueError),
     (A, {"reasons": ["r"], "id": 5}, TypeError),
