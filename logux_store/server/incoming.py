@@ -110,7 +110,7 @@ class Incoming:
         server = self._server
         id = meta.id
         sender = parse_id(id)
-        reason = self._forbidden(client, sender, meta)
+        reason = self._forbidden(client, sender, action, meta)
         if reason is not None:
             server.deny_back(client, action, meta, reason)
             receipt.done()
@@ -142,7 +142,9 @@ class Incoming:
         found = self._server.channels.find(channel) if isinstance(channel, str) else None
         return "main" if found is None else found[0].queue
 
-    def _forbidden(self, client: "ServerClient", sender: ParsedId, meta: Meta) -> str | None:
+    def _forbidden(
+        self, client: "ServerClient", sender: ParsedId, action: Action, meta: Meta
+    ) -> str | None:
         """Why the client may not send this, if it may not."""
         if sender.client_id != client.client_id:
             return f"its id is not of the client {client.client_id!r}"
@@ -150,9 +152,17 @@ class Incoming:
             names = ", ".join(sorted(meta.get("unknown", meta.__dict__)))
             return f"its meta has {names}; a client sets only {', '.join(ALLOWED_META)}"
         server = self._server
-        if server.limits.ahead is not None:
+        limits = server.limits
+        if limits.name is not None:
+            # Patterns are matched with it, which may take the square of its length, or more.
+            name = action["type"]
+            if name in SUBSCRIPTION_TYPES:
+                name = action.get("channel")
+            if isinstance(name, str) and len(name) > limits.name:
+                return f"its type or channel has {len(name)} characters; {limits.name} may be"
+        if limits.ahead is not None:
             now = server.clock()
-            if meta.time > now + server.limits.ahead * 1000:
+            if meta.time > now + limits.ahead * 1000:
                 if server.future == "deny":
                     return f"its time is {(meta.time - now) / 1000:.0f} seconds in the future"
                 meta.time = now

@@ -24,6 +24,11 @@ class Limits:
     | --- | --- | --- |
     | `message_size` | bytes | `wrong-format` is sent and the connection closed; beyond twice \
 as much it is closed with the WebSocket code 1009 |
+    | `headers` | bytes of JSON of the headers that a client sets | `wrong-format` is sent and the \
+connection closed |
+    | `name` | characters of an action's type or a channel's name | the action is denied |
+    | `subscriptions` | subscriptions of one client; each 1000 characters of a filter count as one \
+more | a further one is denied |
     | `entries` | actions in one `sync` | `wrong-format` is sent and the connection closed |
     | `queue` | actions of one client that wait | the connection is closed with nothing \
 acknowledged: the client sends them again when it is back |
@@ -43,6 +48,9 @@ without asking the authenticator |
     """
 
     message_size: int | None = 4_000_000
+    headers: int | None = 64_000
+    name: int | None = 1000
+    subscriptions: int | None = 10_000
     entries: int | None = 10_000
     queue: int | None = 10_000
     queue_size: int | None = 16_000_000

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from logux_store.actions import Action
+from logux_store.actions import Action, to_json
 from logux_store.errors import LoguxError
 from logux_store.ids import parse_id
 from logux_store.meta import Entry, Meta
@@ -62,6 +62,7 @@ class ServerClient:
         self.destroyed = False
         self.zombie = False
         self.subscribed: set[tuple[str, str]] = set()
+        self.subscriptions = 0
         # Answers that were sent, and may be lost if the connection ends now.
         self.unconfirmed = Unconfirmed()
         # What waits for its turn; a list, because an empty deque takes ten times as much.
@@ -82,6 +83,7 @@ class ServerClient:
         if server.env == "development":
             headers["env"] = "development"
         self.node.set_local_headers(headers)
+        self.node.on("headers", self._check_headers)
         self.node.on("connect", self._check_subprotocol)
         self.node.on("error", self._failed)
         self.node.on("client_error", self._client_failed)
@@ -162,6 +164,11 @@ class ServerClient:
             self.node.send_debug(text)
 
     # Authentication
+
+    def _check_headers(self, headers: dict[str, Any]) -> None:
+        limit = self.server.limits.headers
+        if limit is not None and (size := len(to_json(headers))) > limit:
+            self.refuse(LoguxError("wrong-format", f"headers of {size} bytes; {limit} may be"))
 
     def _check_subprotocol(self) -> None:
         node_id = self.node.remote_node_id or ""

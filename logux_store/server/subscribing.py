@@ -61,6 +61,12 @@ class Subscribing:
         server = self._server
         settled = server.flow.settled
         action, meta = job.action, job.meta
+        limit = server.limits.subscriptions
+        if job.client is not None and limit is not None and job.client.subscriptions >= limit:
+            server.deny_back(
+                job.client, action, meta, f"its client has {limit} subscriptions already"
+            )
+            return
         start = perf_counter()
         ctx = Context(server, meta.id, meta.subprotocol)
         ctx.params = params

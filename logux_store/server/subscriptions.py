@@ -5,7 +5,8 @@ one of them lets it through. Several nodes (tabs) of one client may be subscribe
 client's one connection.
 
 Invariants: a subscriber belongs to a connection and goes with it; `channels` has no channel without
-subscribers; `client.subscribed` has exactly the places where the client's subscribers are.
+subscribers; `client.subscribed` has exactly the places where the client's subscribers are, and
+`client.subscriptions` is the weight of all that they have.
 """
 
 import json
@@ -91,7 +92,10 @@ class Subscriptions:
         if subscriber is None or subscriber.client is not client:
             subscriber = nodes[node_id] = Subscriber(client, node_id)
             client.subscribed.add((channel, node_id))
-        subscriber.subscriptions[key or filter_id(action)] = subscription
+        key = key or filter_id(action)
+        if key not in subscriber.subscriptions:
+            client.subscriptions += weight(key)
+        subscriber.subscriptions[key] = subscription
         subscriber.changed()
 
     def remove(self, node_id: str, action: Action, key: str | None = None) -> Subscription | None:
@@ -100,7 +104,10 @@ class Subscriptions:
         subscriber = self.channels.get(channel, {}).get(node_id)
         if subscriber is None:
             return None
-        subscription = subscriber.subscriptions.pop(key or filter_id(action), None)
+        key = key or filter_id(action)
+        subscription = subscriber.subscriptions.pop(key, None)
+        if subscription is not None:
+            subscriber.client.subscriptions -= weight(key)
         subscriber.changed()
         if not subscriber.subscriptions:
             self._forget(channel, subscriber)
@@ -115,6 +122,7 @@ class Subscriptions:
         for channel, node_id in [*client.subscribed]:
             subscriber = self.channels[channel][node_id]
             self._forget(channel, subscriber)
+            client.subscriptions -= sum(map(weight, subscriber.subscriptions))
             yield channel, node_id, [*subscriber.subscriptions.values()]
 
     def _forget(self, channel: str, subscriber: Subscriber) -> None:
@@ -123,6 +131,11 @@ class Subscriptions:
         if not nodes:
             del self.channels[channel]
         subscriber.client.subscribed.discard((channel, subscriber.node_id))
+
+
+def weight(key: str) -> int:
+    """What a subscription counts for, by its filter's id: mostly 1."""
+    return 1 + len(key) // 1000
 
 
 def filter_id(action: Action) -> str:

@@ -77,6 +77,27 @@ def test_or_its_time_is_clamped(make_server: Any, peer_of: Any) -> None:
     assert [a["type"] for a in peer.got] == ["logux/processed"]
 
 
+def test_a_type_or_a_channel_with_too_long_a_name_is_denied(make_server: Any, peer_of: Any) -> None:
+    server = make_server(limits=Limits(name=10))
+    asked: list[Any] = []
+
+    def ask(ctx: Any, action: Any, meta: Any) -> bool:
+        asked.append(action.get("channel") or action["type"])
+        return True
+
+    server.other_type(access=ask)
+    server.channel("*", access=ask)
+    peer = peer_of(server)
+    for name in ("x" * 10, "x" * 11):
+        peer.act(name)
+        peer.subscribe(name)
+    # What is no name may be of any length.
+    peer.act("do", channel="x" * 11)
+    assert asked == ["x" * 10, "x" * 10, "x" * 11]
+    assert [a.get("reason") for a in peer.got] == [None, None, "denied", "denied", None]
+    assert any("11 characters; 10 may" in m[2] for m in peer.messages if m[0] == "debug")
+
+
 def test_too_many_actions_in_one_sync_end_the_connection(make_server: Any, peer_of: Any) -> None:
     server = make_server(limits=Limits(entries=3))
     server.type("do", access=allow)

@@ -54,6 +54,18 @@ def test_the_authenticator_gets_what_it_asks_for(make_server: Any, peer_of: Any)
     assert asked == [("10", "secret", cookie, {"locale": "fr"}, "10:a:1")]
 
 
+@pytest.mark.parametrize("connect", [True, False])
+def test_headers_over_the_limit_end_the_connection(
+    make_server: Any, peer_of: Any, connect: bool
+) -> None:
+    peer = peer_of(make_server(limits=Limits(headers=20)), connect=connect)
+    peer.send(["headers", {"a": "x" * 12}])
+    assert peer.connected
+    peer.send(["headers", {"a": "x" * 13}])
+    assert errors_of(peer) == [["wrong-format", "headers of 21 bytes; 20 may be"]]
+    assert not peer.connected
+
+
 def test_an_authenticator_may_take_everything_by_name(make_server: Any, peer_of: Any) -> None:
     server = make_server()
     asked: list[str] = []

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logux_store.server import Limits
 from logux_store.server.subscriptions import filter_id
 from logux_store.testing import run_virtual
 
@@ -154,3 +155,32 @@ def test_equal_filters_have_one_id_whatever_their_order() -> None:
     assert filter_id({"filter": {"a": 1, "b": 2}}) == filter_id({"filter": {"b": 2, "a": 1}})
     assert filter_id({}) == filter_id({"filter": {}}) == filter_id({"filter": None})
     assert filter_id({"filter": {"a": 1}}) != filter_id({"filter": {"a": 2}})
+
+
+def test_a_client_has_so_many_subscriptions_and_no_more(make_server: Any, peer_of: Any) -> None:
+    server = make_server(limits=Limits(subscriptions=4))
+    server.channel("room/:id", access=allow)
+    server.channel("loaded/:id", access_and_load=allow)
+    peer, other = peer_of(server), peer_of(server, "10:b:1")
+    long = {"x": "y" * 1000}
+    for channel, filter, reason in (
+        ("room/1", None, None),
+        ("room/1", {"a": 1}, None),
+        ("room/1", {"a": 1}, None),
+        ("room/1", long, None),
+        ("room/2", None, "denied"),
+        ("loaded/2", None, "denied"),
+    ):
+        peer.subscribe(channel, filter=filter)
+        assert peer.take()[0].get("reason") == reason
+    assert peer.client.subscriptions == 4
+    other.subscribe("room/1")
+    assert other.take()[0]["type"] == "logux/processed"
+    peer.act("logux/unsubscribe", channel="room/1", filter=long)
+    peer.act("logux/unsubscribe", channel="room/1", filter=long)
+    assert peer.client.subscriptions == 2
+    peer.take()
+    peer.subscribe("loaded/2")
+    assert peer.take()[0]["type"] == "logux/processed"
+    peer.disconnect()
+    assert peer.client.subscriptions == 0
