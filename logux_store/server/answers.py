@@ -159,6 +159,8 @@ class Answers:
             return self._server.log.add(answer, status="processed", **keys)
         if client_id not in keys.get("clients", ()):
             keys.setdefault("clients", []).append(client_id)
+        if client_id in keys.get("exclude_clients", ()):
+            keys["exclude_clients"].remove(client_id)
         return self._give(client_id, answer, **keys)
 
     def undo_back(self, client_id: str, action: Action, meta: Meta, reason: str) -> None:

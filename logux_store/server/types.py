@@ -1,7 +1,8 @@
 """Which callbacks an action's type has.
 
 Invariant: of the callbacks that fit a type, those for the exact type come first, then the first
-regular expression that was defined, then those for other types.
+regular expression that was defined, then those for other types. Nothing is defined for the
+protocol's own types, which a client may not send but to subscribe and unsubscribe.
 """
 
 import re
@@ -84,6 +85,8 @@ class Types:
                 raise ValueError(f"the types {type.pattern!r} are defined already")
             self.patterns[type] = TypeCallbacks(f"the types {type.pattern!r}", **callbacks)
         elif isinstance(type, str):
+            if type.startswith("logux/"):
+                raise ValueError(f"the type {type!r} is the protocol's own; the server handles it")
             if type in self.exact:
                 raise ValueError(f"the type {type!r} is defined already")
             self.exact[type] = TypeCallbacks(f"the type {type!r}", **callbacks)
@@ -101,12 +104,13 @@ class Types:
 
     def find(self, type: str) -> TypeCallbacks | None:
         """The callbacks for a type, those for other types if it has none of its own."""
-        return self.find_defined(type) or self.other
+        found = self.find_defined(type)
+        return self.other if found is None and not type.startswith("logux/") else found
 
     def find_defined(self, type: str) -> TypeCallbacks | None:
         """The callbacks that were defined for this type or for a pattern that fits it."""
         found = self.exact.get(type)
-        if found is None and self.patterns:
+        if found is None and self.patterns and not type.startswith("logux/"):
             for pattern, callbacks in self.patterns.items():
                 if pattern.search(type):
                     return callbacks

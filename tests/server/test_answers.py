@@ -279,6 +279,38 @@ def test_an_undo_comes_after_its_action_whatever_the_clients_clock_says(
     assert meta.time == server.clock() + max(ahead + 1, 0)
 
 
+def test_an_undo_comes_to_the_sender_even_if_the_action_was_not_for_it(
+    server: Any, peer_of: Any
+) -> None:
+    def resend(ctx: Any, action: Any, meta: Any) -> Any:
+        return {"channels": ["room/1"], "exclude_clients": [ctx.client_id, "30:c"]}
+
+    server.type("fail", access=allow, resend=resend, process=lambda *_: 1 / 0)
+    peers = [peer_of(server, node_id) for node_id in ("10:a:1", "20:b:1", "30:c:1")]
+    for peer in peers:
+        peer.subscribe("room/1")
+        peer.take()
+    peers[0].act("fail")
+    got = [[action["type"] for action in peer.take()] for peer in peers]
+    assert got == [["logux/undo"], ["fail", "logux/undo"], []]
+
+
+@pytest.mark.parametrize("type", ["logux/undo", "logux/processed", "logux/subscribed"])
+def test_a_client_may_not_send_the_servers_answers(
+    make_server: Any, peer_of: Any, type: str
+) -> None:
+    server = make_server()
+    server.other_type(access=allow, resend=lambda *_: "room/1")
+    server.channel("room/:id", access=allow)
+    victim, peer = peer_of(server, "20:b:1"), peer_of(server)
+    victim.subscribe("room/1")
+    victim.take()
+    peer.act(type, id="1 20:b:1 0")
+    assert [action["reason"] for action in peer.take()] == ["unknownType"]
+    assert victim.take() == []
+    assert len(server.log.store) == 0
+
+
 def test_an_answer_leaves_before_the_acknowledgement(server: Any, peer_of: Any) -> None:
     async def main() -> None:
         peer = peer_of(server)

@@ -35,6 +35,15 @@ def test_the_exact_type_wins_then_the_first_pattern_then_the_rest() -> None:
     assert types.find_defined("d") is None
 
 
+def test_the_protocols_own_types_fit_no_pattern_and_are_no_other_types() -> None:
+    types = Types()
+    types.add(re.compile("."), access=allow)
+    types.add_other(access=allow)
+    assert types.find("logux/undo") is types.find_defined("logux/undo") is None
+    with pytest.raises(ValueError, match="the protocol's own"):
+        types.add("logux/undo", access=allow)
+
+
 @pytest.mark.parametrize("type", ["a", re.compile("a"), define_action("a")])
 def test_a_type_needs_an_access_callback(type: Any) -> None:
     with pytest.raises(TypeError, match="access"):
