@@ -1,7 +1,8 @@
 """Actions: plain dicts with a string `type`, and what makes one fit to be added or sent.
 
-Invariant: an action that passes `check_sendable` can be encoded as JSON. pyrsistent maps and
-vectors count as the dicts and lists that they hold.
+Invariant: an action that passes `check_sendable` can be encoded as JSON, and the other node will
+not refuse it for its shape. pyrsistent maps and vectors count as the dicts and lists that they
+hold.
 """
 
 import json
@@ -12,16 +13,25 @@ import pyrsistent
 from pyrsistent import PMap, PSet, PVector
 
 __all__ = [
+    "MAX_DEPTH",
     "Action",
     "ActionCreator",
     "check_action",
     "check_sendable",
     "define_action",
     "is_logux",
+    "is_shallow",
     "to_json",
 ]
 
 Action: TypeAlias = dict[str, Any]
+
+MAX_DEPTH = 200
+"""How deep lists and objects in a message may be nested. Python's own limit depends on the caller,
+so what one function could read another could fail to write.
+"""
+
+CONTAINERS = (dict, list)
 
 
 def is_logux(action: Action) -> bool:
@@ -41,12 +51,29 @@ def check_action(action: object) -> None:
 def check_sendable(action: Action) -> None:
     """Raise TypeError or ValueError, with the reason, unless the action can be sent as JSON."""
     try:
-        to_json(action)
+        text = to_json(action)
+        # Counting takes a hundredth of the time of looking.
+        if text.count("[") + text.count("{") > MAX_DEPTH and not is_shallow(json.loads(text)):
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
     except (TypeError, ValueError, RecursionError) as error:
         raise type(error if not isinstance(error, RecursionError) else ValueError())(
             f"the action {action.get('type')!r} cannot be sent: {error}; "
             "use only dicts with string keys, lists, strings, finite numbers, booleans and None"
         ) from error
+
+
+def is_shallow(value: Any, levels: int = MAX_DEPTH) -> bool:
+    """Whether lists and dicts are nested no deeper than so many levels."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    if levels == 0:
+        return False
+    for item in value:
+        if isinstance(item, CONTAINERS) and not is_shallow(item, levels - 1):
+            return False
+    return True
 
 
 def to_json(value: Any) -> str:

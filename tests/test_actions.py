@@ -4,7 +4,15 @@ from typing import Any
 import pyrsistent
 import pytest
 
-from logux_store.actions import check_action, check_sendable, define_action, is_logux, to_json
+from logux_store.actions import (
+    MAX_DEPTH,
+    check_action,
+    check_sendable,
+    define_action,
+    is_logux,
+    to_json,
+)
+from logux_store.sync.messages import check_message
 
 
 @pytest.mark.parametrize("bad", [None, "a", [], {}, {"type": 1}, {"type": None}])
@@ -34,6 +42,19 @@ def test_endless_actions_cannot_be_sent() -> None:
     action["self"] = action
     with pytest.raises(ValueError, match="cannot be sent"):
         check_sendable(action)
+
+
+def test_actions_that_the_other_node_would_find_too_deep_cannot_be_sent() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        value: Any = pyrsistent.v()
+        for _ in range(depth - 1):
+            value = [value]
+        return {"type": "a", "value": value, "text": "[{" * MAX_DEPTH}
+
+    check_sendable(nested(MAX_DEPTH - 1))
+    check_message(["sync", 1, json.loads(to_json(nested(MAX_DEPTH - 1))), {"id": 1, "time": 1}])
+    with pytest.raises(ValueError, match=r"'a' cannot be sent: .* more than 200 deep"):
+        check_sendable(nested(MAX_DEPTH))
 
 
 def test_persistent_structures_are_sent_as_plain_ones() -> None:

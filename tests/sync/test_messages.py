@@ -6,12 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logux_store.actions import to_json
+from logux_store.actions import MAX_DEPTH, to_json
 from logux_store.errors import LoguxError
 from logux_store.ids import order_key
 from logux_store.meta import Entry, Meta
 from logux_store.sync.messages import (
-    MAX_DEPTH,
     SharedAction,
     _decode_slowly,
     check_message,
