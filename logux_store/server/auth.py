@@ -54,7 +54,7 @@ class FailedLogins:
 
     __slots__ = ("_failed", "_limit", "_memory", "_now")
 
-    # Beyond so many addresses, those that are forgotten anyway are looked for.
+    # So many addresses are remembered; those that failed least lately are forgotten first.
     ADDRESSES = 10_000
 
     def __init__(self, limit: int | None, memory: float, now: Callable[[], float]) -> None:
@@ -72,12 +72,16 @@ class FailedLogins:
         """A login from this address has failed."""
         if self._limit is None:
             return
-        if len(self._failed) >= self.ADDRESSES:
-            for other in [*self._failed]:
-                self._recent(other)
-            if len(self._failed) >= self.ADDRESSES:
-                del self._failed[next(iter(self._failed))]
-        self._failed.setdefault(address, deque(maxlen=self._limit)).append(self._now())
+        now = self._now()
+        times = self._failed.pop(address, None) or deque(maxlen=self._limit)
+        times.append(now)
+        # At the end, so that the first is the one that failed least lately.
+        self._failed[address] = times
+        while self._failed:
+            first = next(iter(self._failed))
+            if self._failed[first][-1] > now - self._memory and len(self._failed) <= self.ADDRESSES:
+                break
+            del self._failed[first]
 
     def _recent(self, address: str) -> deque[float] | None:
         failed = self._failed.get(address)

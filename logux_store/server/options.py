@@ -44,7 +44,9 @@ without asking the authenticator |
     | `unauthenticated` | seconds | a connection that has not logged in is closed |
     | `ahead` | seconds | an action from further in the future is denied, or its time clamped |
 
-    Every one may be set to None, which means no limit.
+    Every one but `login_memory` may be set to None, which means no limit.
+
+    Raises TypeError for what is no number, ValueError for one that is not above 0.
     """
 
     message_size: int | None = 4_000_000
@@ -65,8 +67,12 @@ without asking the authenticator |
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and (isinstance(value, bool) or value <= 0):
-                raise ValueError(f"Limits.{field.name} is above 0 or None, not {value!r}")
+            if value is None and field.name != "login_memory":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"Limits.{field.name} is a number, not {value!r}")
+            if value <= 0:
+                raise ValueError(f"Limits.{field.name} is above 0, not {value!r}")
 
 
 def environment(env: str | None) -> Environment:

@@ -66,9 +66,12 @@ def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(FailedLogins, "ADDRESSES", 3)
     clock = Clock()
     logins = FailedLogins(1, 3.0, clock)
-    for address in "abcd":
+    for address in "abcad":
         logins.failed(address)
-    assert [logins.allows(address) for address in "abcd"] == [True, False, False, False]
+        clock.time += 0.1
+    assert [logins.allows(address) for address in "abcd"] == [False, True, False, False]
     clock.time = 10.0
     logins.failed("e")
     assert [logins.allows(address) for address in "bcde"] == [True, True, True, False]
+    # What is forgotten takes no room.
+    assert [*logins._failed] == ["e"]

@@ -78,10 +78,19 @@ def test_subprotocols_must_be_given() -> None:
         Server(subprotocol=1)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("value", [0, -1, True])
-def test_a_limit_is_above_zero_or_none(value: Any) -> None:
-    with pytest.raises(ValueError, match="queue"):
-        Limits(queue=value)
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        ({"queue": 0}, ValueError),
+        ({"queue": -1}, ValueError),
+        ({"queue": True}, TypeError),
+        ({"queue": "5"}, TypeError),
+        ({"login_memory": None}, TypeError),
+    ],
+)
+def test_a_limit_is_above_zero_or_none(limits: Any, error: Any) -> None:
+    with pytest.raises(error, match=next(iter(limits))):
+        Limits(**limits)
     assert Limits(queue=None).queue is None
 
 
