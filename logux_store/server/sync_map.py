@@ -64,11 +64,11 @@ class NoConflictResolution:
 def newer_fields(
     fields: Mapping[str, Any], time: int, stored: Mapping[str, ChangedAt | NoConflictResolution]
 ) -> dict[str, Any]:
-    """Those of `fields`, changed at `time` (ms), that win over what is stored."""
+    """Those of `fields`, changed at `time` (ms), that win over what is stored: what is not older."""
     return {
         name: value
         for name, value in fields.items()
-        if not isinstance(known := stored.get(name), ChangedAt) or known.time < time
+        if not isinstance(known := stored.get(name), ChangedAt) or known.time <= time
     }
 
 

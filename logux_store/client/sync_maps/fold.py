@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from logux_store.client.sync_maps.names import Names
-from logux_store.meta import Entry
+from logux_store.meta import Entry, Meta
 
-__all__ = ["Folded", "fold", "outdated", "sorted_entries"]
+__all__ = ["Folded", "confirmed", "fold", "outdated", "sorted_entries"]
 
 
 class Folded(NamedTuple):
@@ -21,9 +21,21 @@ class Folded(NamedTuple):
     deleted: bool
 
 
-def sorted_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries in their canonical order, the oldest first."""
-    return sorted(entries, key=lambda entry: entry[1].key)
+def sorted_entries(entries: Iterable[Entry], is_pending: Callable[[str], bool]) -> list[Entry]:
+    """The entries in their canonical order, the oldest first. What the server has yet to confirm,
+    it will do after all that it has told of, so of one time this is the last.
+    """
+    return sorted(entries, key=lambda entry: (entry[1].time, is_pending(entry[1].id), entry[1].key))
+
+
+def confirmed(entry: Entry, answer: Meta) -> Entry:
+    """The entry in the place that it has for the others: of one time, actions have the order in
+    which the server did them.
+    """
+    action, meta = entry
+    meta = meta.copy()
+    meta.key = (meta.time, *answer.key[1:])
+    return action, meta
 
 
 def fold(names: Names, ordered: Iterable[Entry]) -> Folded:

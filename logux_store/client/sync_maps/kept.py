@@ -73,7 +73,7 @@ class Kept:
             return
         entries = {meta.id: (action, meta) for action, meta in self.entries(id)}
         entries.update((entry[1].id, entry) for entry in others)
-        ordered = sorted_entries(entries.values())
+        ordered = sorted_entries(entries.values(), self.is_pending)
         if needed is None:
             over = {*outdated(self._names, ordered, self.is_pending)}
         else:

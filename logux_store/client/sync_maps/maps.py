@@ -270,7 +270,7 @@ class SyncMaps:
         if entry is not None:
             map = self._open.get(entry[0]["id"])
             if map is not None:
-                map.settle(id)
+                map.settle(id, meta)
             self._tidy(entry[0]["id"])
 
     def _undone(self, action: Action, meta: Meta) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import Action
 from logux_store.client.outcome import Outcome
-from logux_store.client.sync_maps.fold import Folded, fold, outdated, sorted_entries
+from logux_store.client.sync_maps.fold import Folded, confirmed, fold, outdated, sorted_entries
 from logux_store.errors import UndoError
 from logux_store.events import Emitter, Unbind
 from logux_store.meta import Entry, Meta
@@ -153,11 +153,11 @@ class SyncMap:
     def load_done(self, meta: Meta) -> None:
         """The server has sent what it has; `meta` is that of its answer."""
         names, ids = self._maps.names, self._entries.keys() - self._pending
-        confirmed = sorted_entries(self._entries[id] for id in ids)
-        if self.deleted and confirmed and confirmed[-1][0]["type"] not in names.deleting:
+        facts = sorted_entries([self._entries[id] for id in ids], self._is_pending)
+        if self.deleted and facts and facts[-1][0]["type"] not in names.deleting:
             # It was created again while this client heard nothing. If all that came is older, it
             # was deleted while the server was loading it.
-            for action, other in confirmed:
+            for action, other in facts:
                 if action["type"] in names.deleting:
                     del self._entries[other.id]
         self._load_end(meta)
@@ -206,10 +206,11 @@ class SyncMap:
     def _creates(self, entry: Entry) -> bool:
         return entry[0]["type"] in self._maps.names.creating
 
-    def settle(self, id: str) -> None:
-        """The server has confirmed an action."""
+    def settle(self, id: str, answer: Meta) -> None:
+        """The server has confirmed an action, in an answer with this meta."""
         if id in self._pending:
             self._pending.discard(id)
+            self._entries[id] = confirmed(self._entries[id], answer)
             self._changed(always=True)
 
     def drop(self, id: str) -> None:
@@ -243,6 +244,9 @@ class SyncMap:
         if was_subscribed:
             self.subscribe()
 
+    def _is_pending(self, id: str) -> bool:
+        return id in self._pending
+
     def _put(self, entries: Iterable[Entry]) -> None:
         saving = len(self._pending)
         for entry in entries:
@@ -253,8 +257,8 @@ class SyncMap:
 
     def _changed(self, always: bool = False) -> None:
         names = self._maps.names
-        ordered = sorted_entries(self._entries.values())
-        for id in outdated(names, ordered, self._pending.__contains__):
+        ordered = sorted_entries(self._entries.values(), self._is_pending)
+        for id in outdated(names, ordered, self._is_pending):
             del self._entries[id]
         before = Folded(self.fields, self.exists, self.deleted)
         now = fold(names, ordered)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logux_store import SyncMap, SyncMapTemplate, create_store_creator, sync_map_template
-from logux_store.client.sync_maps.fold import fold, outdated, sorted_entries
-from logux_store.meta import Entry
+from logux_store.client.sync_maps.fold import confirmed, fold, outdated, sorted_entries
+from logux_store.meta import Entry, Meta
 from logux_store.testing import TestClient
 
 IDS = ("1", "2")
@@ -84,9 +84,11 @@ class Model:
             self.client.log.move(id, time)
             return
         self.pending.remove(id)
-        if verb == "undo":
-            del self.entries[id]
-        self.client.log.add({"type": f"logux/{verb}", "id": id, "reason": "error"})
+        entry = self.entries.pop(id)
+        answer = self.client.log.generate_id()
+        if verb == "processed":
+            self.entries[id] = confirmed(entry, Meta(answer, 0))
+        self.client.log.add({"type": f"logux/{verb}", "id": id, "reason": "error"}, id=answer)
 
     def may_be_deleted(self, id: str) -> bool:
         """Whether it is deleted, or would be if what waits for its answer was undone."""
@@ -98,7 +100,7 @@ class Model:
             for action, meta in self.entries.values()
             if action["id"] == id and meta.id not in without
         ]
-        return fold(self.template.names, sorted_entries(entries))
+        return fold(self.template.names, sorted_entries(entries, self.pending.__contains__))
 
     def check(self, maps: list[SyncMap]) -> None:
         for map in maps:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logux_store import Meta
-from logux_store.client.sync_maps.fold import fold, outdated, sorted_entries
+from logux_store.client.sync_maps.fold import confirmed, fold, outdated, sorted_entries
 from logux_store.client.sync_maps.names import Names
 from logux_store.meta import Entry
 
@@ -53,6 +53,19 @@ def test_what_was_before_a_deletion_is_outdated() -> None:
     assert outdated(NAMES, entries, {"x"}.__contains__) == [entries[0][1].id]
 
 
+def test_of_one_time_the_order_is_that_in_which_the_server_did_it() -> None:
+    mine = {"type": "tasks/change", "id": "1", "fields": {"a": 1}}, Meta("5 zoe:a:b 0", 5)
+    theirs = {"type": "tasks/changed", "id": "1", "fields": {"a": 2}}, Meta("8 server:x 0", 5)
+    later = {"type": "tasks/changed", "id": "1", "fields": {"a": 3}}, Meta("9 server:x 0", 6)
+    both = [later, mine, theirs]
+    assert sorted_entries(both, {mine[1].id}.__contains__) == [theirs, mine, later]
+    for answer, order in (("7", [0, 1, 2]), ("9", [1, 0, 2])):
+        entries = [confirmed(mine, Meta(f"{answer} server:x 0", 9)), theirs, later]
+        ordered = sorted_entries(entries[::-1], set[str]().__contains__)
+        assert ordered == [entries[place] for place in order]
+    assert entries[0][1].id == mine[1].id
+
+
 verbs = st.sampled_from(["create", "created", "change", "changed", "delete", "deleted"])
 fields = st.dictionaries(st.sampled_from("ab"), st.integers(0, 3))
 histories = st.lists(st.tuples(verbs, fields), max_size=8).map(
@@ -73,4 +86,4 @@ def test_what_is_outdated_makes_no_difference_whatever_is_undone_or_late(
     assert not pending.intersection(gone)
     left = [e for e in history if e[1].id not in {*gone, *undone}]
     everything = [e for e in history if e[1].id not in undone]
-    assert fold(NAMES, sorted_entries(left)) == fold(NAMES, sorted_entries(everything))
+    assert fold(NAMES, left) == fold(NAMES, everything)

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
+from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,8 +180,6 @@ async def with_long_ways(steps: list[Any], delays: list[float], skews: list[int]
             await asyncio.sleep(1)
         else:
             room.do(verb, number, *arguments)
-        # Of two writes in one millisecond, ids decide, and those differ.
-        await asyncio.sleep(0.002)
     for client in members:
         if not client.connected:
             client.node.connection.connect()
@@ -200,3 +200,34 @@ def test_neither_slow_ways_nor_wrong_clocks_keep_them_from_it(
     steps: list[Any], delays: list[float], skews: list[int]
 ) -> None:
     run_virtual(with_long_ways(steps, delays, skews))
+
+
+async def in_one_millisecond(delays: list[float]) -> None:
+    now = VirtualClock(START)
+    server = BaseServer(subprotocol=1, min_subprotocol=1, clock=now, env="development")
+    server.auth(lambda: True)
+    room = Room(server)
+    # Ids on both sides of the server's, by which alone the time would not be decided alike.
+    members = [
+        Client(server=Dial(server, delay), subprotocol=1, user_id=user_id, clock=now)
+        for user_id, delay in zip(("ann", "bob", "zoe"), delays, strict=True)
+    ]
+    room.enter(members)
+    room.do("create", 0, {"a": 0})
+    for client in members:
+        client.start()
+    await asyncio.sleep(10)
+    moment = now()
+    for number in range(CLIENTS):
+        room.do("change", number, 0, {"b": f"{number}"})
+    assert now() == moment
+    await asyncio.sleep(10)
+    room.check()
+    for client in members:
+        await client.destroy()
+    await server.destroy()
+
+
+@pytest.mark.parametrize("delays", [*permutations([0.01, 0.05, 0.2])])
+def test_who_write_one_field_in_one_millisecond_see_the_same(delays: tuple[float, ...]) -> None:
+    run_virtual(in_one_millisecond([*delays]))
