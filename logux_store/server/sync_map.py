@@ -64,7 +64,7 @@ class NoConflictResolution:
 def newer_fields(
     fields: Mapping[str, Any], time: int, stored: Mapping[str, ChangedAt | NoConflictResolution]
 ) -> dict[str, Any]:
-    """Those of `fields`, changed at `time` (ms), that win over what is stored: what is not older."""
+    """Those of `fields`, changed at `time` (ms), that win over what is stored, being no older."""
     return {
         name: value
         for name, value in fields.items()
