@@ -109,6 +109,9 @@ class Database:
             return self._execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise describe(self.file, error) from error
+        except UnicodeEncodeError:
+            # Half a character, as can be in the action of another: SQLite has no such text.
+            return []
 
     def change(self) -> "Change":
         """What is written within this context is one change; it gives the function to write with.
@@ -244,7 +247,7 @@ class Database:
         """
         self._close()
         self._broken = None
-        self._open(partial(take_newest, owner=owner), owner)
+        self._open(partial(take_newest, owner=owner, holds=holds), owner)
         self._holds = holds
 
     def _open_and_execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:

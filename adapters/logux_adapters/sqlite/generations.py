@@ -25,10 +25,11 @@ was begun is in the copy, and what was committed afterwards is noticed by `is_su
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from logux_adapters.sqlite.errors import StoreError
+from logux_adapters.sqlite.errors import StoreError, TakenOverError
 
 __all__ = ["OWNER", "Generation", "connect", "create", "open_newest", "set_owner", "take_newest"]
 
@@ -80,11 +81,16 @@ class Generation:
         # In this order, since a draft becomes a generation by being renamed.
         return os.path.exists(self._draft_text) or os.path.exists(self._next_text)
 
-    def copy(self) -> "Generation":
-        """The next generation, locked: all that is committed in this one."""
+    def copy(self, holds: Callable[[], bool]) -> "Generation":
+        """The next generation, locked: all that is committed in this one.
+
+        Raises TakenOverError when `holds` gives False: this process may have been stopped as well.
+        """
         following = Generation(self._path, self.number + 1)
         following.acquire(SHORT_PATIENCE)
         try:
+            if not holds():
+                raise TakenOverError(self.file)
             # From here on whatever the owner of this generation commits it does not acknowledge.
             self._draft.unlink(missing_ok=True)
             create(self._draft)
@@ -96,6 +102,8 @@ class Generation:
                 target.close()
             with open(self._draft, "rb") as file:
                 os.fsync(file.fileno())
+            if not holds():
+                raise TakenOverError(self.file)
             self._draft.rename(self._next)
         except BaseException:
             self._draft.unlink(missing_ok=True)
@@ -135,9 +143,9 @@ def open_newest(path: Path) -> Generation:
         generation.release()
 
 
-def take_newest(path: Path, owner: str) -> Generation:
-    """The same, but from another process of this owner it is taken over. Raises StoreError if it is
-    somebody else's.
+def take_newest(path: Path, owner: str, holds: Callable[[], bool]) -> Generation:
+    """The same, but from another process of this owner it is taken over, as long as `holds` gives
+    True. Raises StoreError if it is somebody else's.
     """
     while True:
         generation = newest(path)
@@ -152,7 +160,7 @@ def take_newest(path: Path, owner: str) -> Generation:
                     "is in use by the tabs of another user, or by a program without tabs",
                     "end those, or give each its own path",
                 ) from error
-            return generation.copy()
+            return generation.copy(holds)
         if generation.number == newest(path).number:
             return generation
         generation.release()

@@ -73,8 +73,12 @@ class Election:
         self._replaced += hung == term - 1
         try:
             tab.lead(term)
-        except BaseException:
+        except BaseException as error:
+            over = space.term() != term
             space.resign()
+            if over and isinstance(error, Exception):
+                # It was this tab that hung, while it opened the store.
+                return False
             raise
         return True
 

@@ -68,7 +68,7 @@ class StreamChannel(asyncio.Protocol):
 
     def _write(self, line: bytes) -> None:
         transport = self._transport
-        if transport is None or self._closed or self._lost:
+        if transport is None or self._closed or transport.is_closing():
             return
         transport.write(line + b"\n")
         if transport.get_write_buffer_size() > MAX_WAITING:

@@ -229,7 +229,7 @@ def test_a_copy_that_fails_leaves_the_log_to_its_owner(
     owner.release()
 
 
-@pytest.mark.parametrize("choose", [open_newest, partial(take_newest, owner=OWNER)])
+@pytest.mark.parametrize("choose", [open_newest, partial(take_newest, owner=OWNER, holds=always)])
 def test_who_waited_for_a_lock_looks_again_which_generation_is_the_newest(
     path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[Path], Generation]
 ) -> None:
@@ -287,6 +287,21 @@ def test_a_log_is_not_taken_from_somebody_else(path: Path, other: str | None) ->
         taker.take_over(always, OWNER)
         assert ids(taker) == [1, 2]
     assert not any(name.startswith("log.sqlite3.2") for name in files(path))
+
+
+@pytest.mark.parametrize("answers", [[False], [True, False]], ids=["before", "after copying"])
+def test_who_was_replaced_while_it_took_the_log_over_takes_it_from_nobody(
+    path: Path, answers: list[bool]
+) -> None:
+    with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        store.take_over(always, OWNER)
+        add(store, 1)
+        with pytest.raises(StoreError, match="taken over"):
+            taker.take_over(lambda: answers.pop(0), OWNER)
+        assert answers == []
+        add(store, 2)
+        assert ids(store) == [1, 2]
+    assert "log.sqlite3.2" not in files(path)
 
 
 def test_a_log_that_was_cleaned_is_still_its_owners(path: Path) -> None:

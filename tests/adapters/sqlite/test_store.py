@@ -157,6 +157,15 @@ def test_a_change_that_cannot_be_kept_changes_nothing(store: SQLiteStore) -> Non
     assert store.value("v") is None
 
 
+def test_what_cannot_be_kept_is_not_there(store: SQLiteStore) -> None:
+    fill(store, 1)
+    half = "1 \ud800:a:b 0"
+    assert store.by_id(half) is store.remove(half) is store.value(half) is None
+    assert not store.remembers(half)
+    assert store.remove_reason(half) == store.remove_reason("r", id=half) == []
+    assert [*store.entries(index=half)] == [*store.entries_with_reason(half)] == []
+
+
 def test_names_are_any_text(store: SQLiteStore) -> None:
     names = ["", "a\0b", "é", "\U0001f600", "'; DROP TABLE entries"]
     store.add({"type": "t", "n": 0}, Meta("0 a 0", 0, names, indexes=names))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from logux_store.client.tabs import Channel, MemorySpace
 from logux_store.client.tabs.following import VersionError
 from logux_store.client.tabs.messages import VERSION
-from tests.client.crew import Crew, make, role, virtual
+from tests.client.crew import Crew, Disk, DiskStore, make, role, virtual
 
 
 class Mute:
@@ -151,3 +152,24 @@ async def test_a_leader_whose_socket_is_gone_is_looked_for_again(crew: Crew) -> 
     assert asyncio.get_running_loop().time() < 1
     assert tab.error is None
     assert leader.role == "leader"
+
+
+@virtual
+async def test_a_tab_that_was_replaced_while_it_opened_the_store_has_not_failed(crew: Crew) -> None:
+    class Slow(DiskStore):
+        def take_over(self, holds: Callable[[], bool], owner: str) -> None:
+            rogue = crew.space("10")
+            rogue.claim(hung=rogue.term())
+            rogue.resign()
+            other.start()
+            assert not holds()
+            raise OSError("the store is another tab's")
+
+    other = crew.tab()
+    tab = crew.tab(store=Slow(Disk()))
+    errors: list[Exception] = []
+    tab.node.on("error", errors.append)
+    tab.start()
+    await role(tab, "follower")
+    await tab.wait_for("synchronized")
+    assert errors == []
