@@ -1,7 +1,8 @@
 """What the log has of the objects of one kind.
 
-Invariants: in offline mode the log keeps of an object, for the reason that is its channel, the
-actions that can make a difference to it. An undone one is not among them, nor is a deletion that
+Invariants: what is here is the present user's, in the log and in `pending`; that of others waits in
+the log until they are back. In offline mode the log keeps of an object, for a reason with its user
+and its channel, the actions that can make a difference to it. An undone one is not among them, nor is a deletion that
 nothing depends on, so that deleted objects leave nothing behind. `pending` has the actions that the
 server may still undo, as far as the log has them. What is in the log for other reasons only, such
 as a store's history, is not read.
@@ -14,6 +15,7 @@ from logux_store.client.client import Client
 from logux_store.client.reasons import SYNCING
 from logux_store.client.sync_maps.fold import outdated, sorted_entries
 from logux_store.client.sync_maps.names import Names
+from logux_store.ids import parse_id
 from logux_store.meta import Entry, Meta
 
 __all__ = ["Kept"]
@@ -37,20 +39,31 @@ class Kept:
     def entries(self, id: str | None = None) -> Iterator[Entry]:
         """What the log keeps for one object, or for all, or until it is confirmed."""
         names = self._names
-        index = names.plural if id is None else names.channel(id)
+        index = self._index(names.plural if id is None else names.channel(id))
         for action, meta in self._client.log.entries(index=index):
             if names.is_whole(action) and (
-                meta.id in self.pending or names.channel(action["id"]) in meta.reasons
+                meta.id in self.pending or self._reason(action["id"]) in meta.reasons
             ):
                 yield action, meta
+
+    def _index(self, name: str) -> str:
+        return f"{self._client.user_id}:{name}"
+
+    def _reason(self, id: str) -> str:
+        return self._index(self._names.channel(id))
 
     def before_add(self, action: Action, meta: Meta) -> None:
         """Have an action kept that is about to be added."""
         if self._names.is_whole(action) and (meta.sync or self._offline):
-            channel = self._names.channel(action["id"])
-            meta.indexes = [*(meta.indexes or ()), self._names.plural, channel]
+            reason = self._reason(action["id"])
+            meta.indexes = [*(meta.indexes or ()), self._index(self._names.plural), reason]
             if self._offline:
-                meta.reasons.append(channel)
+                meta.reasons.append(reason)
+
+    def change_user(self) -> None:
+        """The client has another user."""
+        self.pending.clear()
+        self.read_pending()
 
     def read_pending(self) -> None:
         """Find in the log what an earlier run, or another tab, has not seen confirmed."""
@@ -60,7 +73,9 @@ class Kept:
     def note(self, action: Action, meta: Meta) -> None:
         """Remember an action if the server may undo it."""
         names = self._names
-        if action["type"] in names.wishes and names.is_whole(action) and SYNCING in meta.reasons:
+        if action["type"] not in names.wishes or not names.is_whole(action):
+            return
+        if SYNCING in meta.reasons and parse_id(meta.id).user_id == self._client.user_id:
             self.pending[meta.id] = (action, meta)
 
     def tidy(self, id: str, needed: Collection[str] | None, *others: Entry) -> None:
@@ -97,4 +112,4 @@ class Kept:
         """The log need not keep actions for the object `id`."""
         if self._offline:
             for action_id in action_ids:
-                self._client.log.remove_reason(self._names.channel(id), id=action_id)
+                self._client.log.remove_reason(self._reason(id), id=action_id)

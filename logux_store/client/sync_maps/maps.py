@@ -306,6 +306,7 @@ class SyncMaps:
 
     def _user_changed(self, _user_id: str) -> None:
         self.subscriptions.clear()
+        self.kept.change_user()
         for filter in self._filters:
             filter.stop()
         for map in self.opened():

@@ -41,7 +41,7 @@ class Names:
         return f"{self.plural}/{verb}"
 
     def channel(self, id: str) -> str:
-        """The channel of one object; also the index of its actions, and why the log keeps them."""
+        """The channel of one object."""
         return f"{self.plural}/{id}"
 
     def id_of(self, channel: object) -> str | None:

@@ -7,7 +7,7 @@ from logux_adapters.sqlite import SQLiteStore
 
 from logux_store import SyncMaps, UndoError, create_store_creator
 from logux_store.testing import TestClient
-from tests.client.sync_maps.tasks import OfflineTask, World, ids, virtual
+from tests.client.sync_maps.tasks import LocalTask, OfflineTask, World, ids, virtual
 
 
 @virtual
@@ -21,7 +21,7 @@ async def test_a_store_keeps_what_was_undone_to_itself(world: World) -> None:
         await tasks.change("1", {"title": "bad"})
     assert "logux/undo" in [action["type"] for action in ann.log.actions()]
     assert tasks.open("1").fields == {"title": "a"}
-    kept = [action["type"] for action, meta in ann.log.entries() if "tasks/1" in meta.reasons]
+    kept = [action["type"] for action, meta in ann.log.entries() if "ann:tasks/1" in meta.reasons]
     assert kept == ["tasks/changed"]
 
 
@@ -142,3 +142,35 @@ async def test_what_an_earlier_run_has_sent_is_confirmed_in_this_one(world: Worl
     await again.settle()
     assert world.database == {}
     assert again.log.actions() == []
+
+
+@virtual
+async def test_each_user_has_what_that_user_has_seen(world: World) -> None:
+    world.put("1", title="shared")
+    ann, tasks = await world.join("ann", OfflineTask)
+    notes = LocalTask(ann)
+    filter = tasks.create_filter()
+    await filter.loading
+    await ann.disconnect()
+    tasks.create({"id": "2", "title": "not sent"})
+    tasks.change("1", {"title": "not sent"})
+    notes.create({"id": "3", "title": "private"})
+    seen = filter.values
+    assert [value["id"] for value in seen] == ["1", "2", "3"]
+
+    ann.change_user("bob")
+    assert filter.is_loading
+    assert (filter.values, tasks.create_filter().values) == ([], [])
+    with tasks.open("1") as one, notes.open("3") as three:
+        assert one.fields == three.fields == {}
+        assert not one.is_saving
+    tasks.change("1", {"note": "bob's"})
+
+    ann.change_user("ann")
+    assert filter.values == seen
+    with tasks.open("1") as one:
+        assert one.is_saving
+    await ann.connect()
+    await ann.settle()
+    assert world.stored("1") == {"title": "not sent"}
+    assert not filter.maps["1"].is_saving
