@@ -2,10 +2,10 @@
 
 Invariants: what is here is the present user's, in the log and in `pending`; that of others waits in
 the log until they are back. In offline mode the log keeps of an object, for a reason with its user
-and its channel, the actions that can make a difference to it. An undone one is not among them, nor is a deletion that
-nothing depends on, so that deleted objects leave nothing behind. `pending` has the actions that the
-server may still undo, as far as the log has them. What is in the log for other reasons only, such
-as a store's history, is not read.
+and its channel, the actions that can make a difference to it. An undone one is not among them, nor
+is a deletion that nothing depends on, so that deleted objects leave nothing behind. `pending` has
+the actions that the server may still undo, as far as the log has them. What is in the log for other
+reasons only, such as a store's history, is not read.
 """
 
 from collections.abc import Collection, Iterator
