@@ -16,6 +16,7 @@ import logging
 import ssl as tls
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from websockets.asyncio.client import connect
@@ -97,7 +98,9 @@ class ClientSocket:
         self._goodbye = asyncio.get_running_loop().create_task(self._socket.close(code))
 
     def abort(self) -> None:
-        self._socket.transport.abort()
+        # Python 3.11 fails at one that has closed by itself once its last bytes were written.
+        with suppress(AttributeError):
+            self._socket.transport.abort()
 
     async def run(self) -> None:
         """Read until the socket is closed."""

@@ -417,6 +417,20 @@ async def test_a_message_that_is_too_long_is_answered_and_a_far_too_long_one_hun
     assert log.actions() == []
 
 
+async def test_a_server_that_hangs_up_in_the_middle_of_a_message_is_noticed(
+    transport: TransportName,
+) -> None:
+    async with serving(Served(transport, max_size=1000)) as served:
+        client = WebSocketConnection(served.url, transport=transport)
+        heard = Heard(client)
+        client.connect()
+        await heard.event("connect")
+        client.send(["debug", "error", "x" * 20_000_000])
+        async with asyncio.timeout(10):
+            assert await heard.event("disconnect") == "closed"
+        await client.wait_closed()
+
+
 async def test_what_a_message_causes_is_told_to_the_loop_and_the_next_is_read(
     transport: TransportName,
 ) -> None:
