@@ -150,6 +150,13 @@ def local_path(scope: Scope) -> str:
     return path.removeprefix(root) or "/" if root else path
 
 
+def size_of(message: str | bytes) -> int:
+    """How many bytes a message has on its way."""
+    return (
+        len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
+    )
+
+
 class ASGIConnection:
     """A client's connection, as the server's node sees it."""
 
@@ -186,7 +193,7 @@ class ASGIConnection:
         for text in texts:
             if not self.connected:
                 return
-            self._waiting += len(text)
+            self._waiting += size_of(text)
             if self._waiting > self._max_waiting:
                 self.disconnect("slow")
             else:
@@ -222,14 +229,14 @@ class ASGIConnection:
     async def _write(self, send: Send) -> None:
         while isinstance(item := await self._outgoing.get(), str):
             await send({"type": "websocket.send", "text": item})
-            self._waiting -= len(item)
+            self._waiting -= size_of(item)
         await send({"type": "websocket.close", "code": item})
 
     def _receive(self, event: Event) -> None:
         data: str | bytes = event.get("text") or event.get("bytes") or ""
         try:
-            if len(data) > self._max_size:
-                raise LoguxError("wrong-format", f"{len(data)} bytes; {self._max_size} are allowed")
+            if (size := size_of(data)) > self._max_size:
+                raise LoguxError("wrong-format", f"{size} bytes; {self._max_size} are allowed")
             message = decode(data)
         except LoguxError as error:
             self._emit("error", error)

@@ -107,7 +107,7 @@ class Database:
         """All rows of a query."""
         try:
             return self._execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise describe(self.file, error) from error
         except UnicodeEncodeError:
             # Half a character, as can be in the action of another: SQLite has no such text.
@@ -228,7 +228,7 @@ class Database:
             self._break(error)
         elif self._turn is NO_LOOP:
             self.commit()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             raise describe(self.file, error) from error
 
     @property
@@ -273,7 +273,7 @@ class Database:
             self._opened(connection.execute)
         except BaseException as error:
             self._close()
-            if isinstance(error, sqlite3.Error | OSError):
+            if isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
                 raise describe(self.file, error) from error
             raise
         self._execute = connection.execute

@@ -83,13 +83,18 @@ _BY_CODE = {
 
 def describe(path: Path, error: BaseException) -> StoreError:
     """The StoreError that says what an error means for the file at `path`."""
+    # Codes are extended with details in the higher bits; an error that Python's module raises by
+    # itself has none.
+    code: int | None = getattr(error, "sqlite_errorcode", None)
     if isinstance(error, OSError):
         problem, advice = FULL if error.errno == errno.ENOSPC else UNREACHABLE
+    elif isinstance(error, UnicodeDecodeError):
+        problem, advice = DAMAGED
+    elif code is None:
+        # A text that is none is all that makes the module say that the operation has failed.
+        problem, advice = DAMAGED if isinstance(error, sqlite3.OperationalError) else OTHER
     else:
-        # Codes are extended with details in the higher bits; an error that Python's module raises
-        # by itself has none.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        problem, advice = _BY_CODE.get(code, OTHER)
+        problem, advice = _BY_CODE.get(code & 0xFF, OTHER)
     return StoreError(path, f"{problem} ({error})", advice)
 
 

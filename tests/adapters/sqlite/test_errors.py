@@ -85,6 +85,13 @@ def test_a_damaged_file_is_named(path: Path) -> None:
     assert caught.value.path == path
 
 
+def test_so_is_one_whose_tables_are_damaged(path: Path) -> None:
+    fill(path)
+    path.write_bytes(path.read_bytes().replace(b"TABLE entries", b"TABLE \xffntries"))
+    with pytest.raises(StoreError, match=r"is damaged, or is no log.*move it away"):
+        SQLiteStore(path).last_added()
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -92,6 +99,7 @@ def test_a_damaged_file_is_named(path: Path) -> None:
         "UPDATE entries SET meta = '{'",
         "UPDATE entries SET reasons = '7'",
         "UPDATE entries SET node = x'ff'",
+        "UPDATE entries SET action = CAST(x'ff' AS TEXT)",
     ],
 )
 def test_an_entry_that_makes_no_sense_is_damage(path: Path, statement: str) -> None:
