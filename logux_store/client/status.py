@@ -9,9 +9,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from logux_store.actions import Action
+from logux_store.actions import Action, is_logux
 from logux_store.client.client import Client
-from logux_store.client.reasons import SYNCING
+from logux_store.client.reasons import SYNCING, is_to_send
 from logux_store.errors import LoguxError
 from logux_store.events import Unbind
 from logux_store.meta import Meta
@@ -65,15 +65,20 @@ def status(client: Client, callback: Callback, *, duration: float = 3.0) -> Unbi
         client.node.on("error", reporter.failed),
         client.node.on("client_error", reporter.refused),
         client.on("add", reporter.added),
-        reporter.cancel,
+        client.on("user", reporter.user_changed),
+        reporter.stop,
     ]
-    reporter.state_changed()
+    reporter.start()
 
     def stop() -> None:
         for stop_one in unbind:
             stop_one()
 
     return stop
+
+
+def nothing(*_: object) -> None:
+    """Nobody is told any more."""
 
 
 class _Reporter:
@@ -100,6 +105,29 @@ class _Reporter:
         self.processing: set[str] = set()
         self.timer: asyncio.TimerHandle | None = None
         self.told: Status | None = None
+
+    def start(self) -> None:
+        """Say how it is now."""
+        client = self.client
+        self.processing = {
+            meta.id
+            for action, meta in client.log.store.entries_with_reason(SYNCING)
+            if meta.added > client.node.last_sent
+            and is_to_send(meta, client.user_id)
+            and not is_logux(action)
+        }
+        self.wait = self.disconnected and bool(self.processing)
+        self.state_changed()
+
+    def stop(self) -> None:
+        self.cancel()
+        # It may be the callback that stops it, before what follows.
+        self.callback = nothing
+
+    def user_changed(self, _user_id: str) -> None:
+        """What the former user has not saved waits for that user."""
+        self.failed_before = False
+        self.start()
 
     def cancel(self) -> None:
         if self.timer is not None:
@@ -182,7 +210,7 @@ class _Reporter:
                 self.tell(value, {"action": action, "meta": meta})
             # The bad news stays for a while before the good.
             self.after(self.duration, self.synchronized, SYNCHRONIZED_DELAY)
-        elif SYNCING in meta.reasons:
+        elif is_to_send(meta, self.client.user_id):
             self.processing.add(meta.id)
             if self.disconnected and meta.added:
                 if not self.wait:

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from logux_store import Client, LoguxError, ServerNode, Status, status
+from logux_store import Client, LoguxError, MemoryStore, ServerNode, Status, status
 from logux_store.testing import TestLog, TestPair, run_virtual
 
 
 class Told:
     """A client with a server node, and what `status` says of it."""
 
-    def __init__(self, delay: float, **options: Any) -> None:
+    def __init__(self, delay: float, store: MemoryStore | None = None, **options: Any) -> None:
         self.pair = TestPair(delay)
         self.log = TestLog("server:x")
-        self.client = Client(server=self.pair.left, subprotocol=1, user_id="10")
+        self.client = Client(server=self.pair.left, subprotocol=1, user_id="10", store=store)
         self.client.node.on("error", lambda error: None)
         self.values: list[str] = []
         self.details: list[Any] = []
@@ -175,6 +175,53 @@ def test_nothing_is_told_after_the_end() -> None:
         told.stop()
 
     assert play(script).values == ["disconnected"]
+
+
+def test_the_callback_may_stop_it() -> None:
+    async def script(told: Told) -> None:
+        id = await told.sync()
+        values = told.values
+
+        def stop(value: Status, details: Any) -> None:
+            values.append(value)
+            if value == "synchronizedAfterWait":
+                told.stop()
+
+        told.stop()
+        told.stop = status(told.client, stop)
+        await told.connect()
+        told.answer(id)
+
+    values = play(script, delay=0.01).values
+    assert values == ["disconnected", "wait", "wait", "sendingAfterWait", "synchronizedAfterWait"]
+
+
+def test_what_an_earlier_run_has_not_sent_waits() -> None:
+    store = MemoryStore()
+    earlier = Client(server=TestPair().left, subprotocol=1, user_id="10", store=store)
+    outcome = earlier.sync({"type": "a"})
+
+    async def script(told: Told) -> None:
+        await told.connect()
+        assert told.values == ["wait", "sendingAfterWait"]
+        told.answer(outcome.id)
+
+    values = play(script, store=store).values
+    assert values == ["wait", "sendingAfterWait", "synchronizedAfterWait", "synchronized"]
+
+
+def test_what_the_former_user_has_not_saved_is_nothing_to_the_next() -> None:
+    async def script(told: Told) -> None:
+        await told.sync()
+        told.client.change_user("20")
+        assert told.values == ["disconnected", "wait", "disconnected"]
+        await told.connect()
+        await asyncio.sleep(1)
+        assert told.values[-1] == "synchronized"
+        told.client.change_user("10")
+        assert told.values[-1] == "wait"
+
+    play(script)
 
 
 def test_without_an_event_loop_nothing_is_held_back() -> None:
