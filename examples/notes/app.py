@@ -80,8 +80,11 @@ def make_server(notes: Notes, secret: str) -> BaseServer:
         notes.remove(action["id"])
 
     def load(ctx: Context, action: Action, meta: Meta) -> list[Any]:
+        rows = notes.all()
+        times = [row.pop("changed") for row in rows]
         return [
-            ({"type": "notes/write", **row}, {"time": row.pop("changed")}) for row in notes.all()
+            ({"type": "notes/write", **row}, {"time": time})
+            for row, time in zip(rows, times, strict=True)
         ]
 
     server.type("notes/write", access=may_write, resend=to_all, process=write)

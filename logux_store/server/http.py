@@ -27,10 +27,14 @@ class Request:
         body: bytes = b"",
         remote_address: str = "",
     ) -> None:
-        url = urlsplit(target)
+        if target.startswith("/"):
+            # Not urlsplit: it takes `//host/metrics` for the path `/metrics`.
+            path, _, query = target.partition("?")
+        else:
+            _, _, path, query, _ = urlsplit(target)
         self.method = method.upper()
-        self.path = unquote(url.path) or "/"
-        self.query = dict(parse_qsl(url.query, keep_blank_values=True))
+        self.path = unquote(path) or "/"
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.headers = {name.lower(): value for name, value in (headers or {}).items()}
         self.body = body
         self.remote_address = remote_address

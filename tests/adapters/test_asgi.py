@@ -168,7 +168,9 @@ async def test_other_origins_are_refused() -> None:
 async def test_what_is_no_message_is_answered_with_the_protocols_error() -> None:
     server = make_server(limits=Limits(message_size=100))
     async with mounted(server) as address:
-        for message in (["sync"], ["debug", "error", "x" * 200], ["unknown", 1]):
+        # The limit is one of bytes.
+        long = (["debug", "error", "x" * 100], ["debug", "error", "é" * 45])
+        for message in (["sync"], *long, ["unknown", 1]):
             connection = WebSocketConnection(f"ws://{address}/logux/")
             ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             messages: list[Any] = []
@@ -215,6 +217,9 @@ async def test_a_client_that_does_not_read_is_disconnected() -> None:
         connection.send(["debug", "error", "x" * 10])
     assert reasons == ["slow"]
     assert not connection.connected
+    another = ASGIConnection("", {}, max_size=100, max_waiting=50)
+    another.send(["debug", "error", "é" * 20])
+    assert not another.connected
     with pytest.raises(RuntimeError, match="cannot be opened again"):
         connection.connect()
     with pytest.raises(ValueError, match="'messages'"):

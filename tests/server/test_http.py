@@ -22,6 +22,9 @@ def test_a_request_is_taken_apart() -> None:
     assert request.headers == {"x-name": "v"}
     assert request.json() == {"e": 1}
     assert Request("GET", "").path == "/"
+    assert Request("GET", "http://localhost/a?b=c").path == "/a"
+    # A proxy that keeps people from `/metrics` lets this through.
+    assert Request("GET", "//host/metrics").path == "//host/metrics"
 
 
 @pytest.mark.parametrize(
