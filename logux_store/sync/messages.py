@@ -39,6 +39,11 @@ Message: TypeAlias = list[Any]
 """A decoded message: its name, then its fields."""
 
 MAX_SAFE = 2**53 - 1
+MAX_NODE_ID = 1000
+"""How many characters a node id may have. Node ids are remembered here and there, of nodes that were
+never accepted, too.
+"""
+
 QUOTED = 300
 META_KEYS = frozenset({"id", "time", "subprotocol"})
 
@@ -259,7 +264,7 @@ def _is_counter(value: object) -> bool:
 
 
 def _is_node_id(value: object) -> bool:
-    if not isinstance(value, str) or not value or " " in value:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NODE_ID or " " in value:
         return False
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 

@@ -223,6 +223,7 @@ def test_arbitrary_text_gives_a_list_or_a_logux_error(text: str | bytes) -> None
 GOOD: list[list[Any]] = [
     ["connect", 5, "1:a:b", 0],
     ["connect", 0, "a", 9, {}],
+    ["connect", 5, "a" * 1000, 0],
     ["connect", 5, "😀", 0, {"token": "", "subprotocol": 0, "other": [1]}],
     ["connected", 5, "server:x", [1, 2]],
     ["connected", 5, "server:x", [1, 2], {"token": "t", "subprotocol": 3}],
@@ -272,6 +273,8 @@ BAD: list[Any] = [
     ["connect", -1, "a", 0],
     ["connect", 5, "", 0],
     ["connect", 5, "a b", 0],
+    ["connect", 5, "a" * 1001, 0],
+    ["sync", 1, {"type": "t"}, {"id": [1, "a" * 1001, 0], "time": 1}],
     ["connect", 5, "\ud83d", 0],
     ["connect", 5, 1, 0],
     ["connect", 5, "a", -1],
