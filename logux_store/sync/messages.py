@@ -40,8 +40,8 @@ Message: TypeAlias = list[Any]
 
 MAX_SAFE = 2**53 - 1
 MAX_NODE_ID = 1000
-"""How many characters a node id may have. Node ids are remembered here and there, of nodes that were
-never accepted, too.
+"""How many characters a node id may have. Node ids are remembered here and there, those of nodes
+that were never accepted, too.
 """
 
 QUOTED = 300
