@@ -114,7 +114,12 @@ class ActionCreator:
         self.build = build
 
     def __call__(self, *args: Any, **fields: Any) -> Action:
-        return {"type": self.type, **self.build(*args, **fields)}
+        action = {"type": self.type, **self.build(*args, **fields)}
+        if action["type"] != self.type:
+            raise ValueError(
+                f"a field of {self.type!r} cannot be called 'type'; choose another name"
+            )
+        return action
 
     def match(self, action: Action) -> bool:
         """Whether the action is of this type."""
@@ -130,4 +135,6 @@ def define_action(type: str, build: Callable[..., dict[str, Any]] = dict) -> Act
     """
     if not isinstance(type, str):
         raise TypeError(f"an action's type is a string, not {type!r}")
+    if not callable(build):
+        raise TypeError(f"build is a function that gives the fields of {type!r}, not {build!r}")
     return ActionCreator(type, build)

@@ -9,7 +9,7 @@ seeing the event.
 from collections.abc import Callable, Hashable
 from typing import Any
 
-__all__ = ["Emitter", "Listener", "Unbind", "call_all", "emit_to", "raise_all"]
+__all__ = ["Emitter", "Listener", "Unbind", "call_all", "check_listener", "emit_to", "raise_all"]
 
 Listener = Callable[..., Any]
 Unbind = Callable[[], None]
@@ -26,8 +26,9 @@ class Emitter:
 
     def on(self, event: Hashable, listener: Listener) -> Unbind:
         """Call `listener` at every `event`; returns a function that unbinds it (more than once is
-        harmless).
+        harmless). Raises TypeError for what is no function.
         """
+        check_listener(listener)
         self.listeners[event] = (*self.listeners.get(event, ()), listener)
         return Bound(self, event, listener)
 
@@ -75,6 +76,12 @@ class Bound:
             emitter.listeners[self._event] = tuple(rest)
         else:
             del emitter.listeners[self._event]
+
+
+def check_listener(listener: object) -> None:
+    """Raise TypeError for what cannot be called: better now than at the first event."""
+    if not callable(listener):
+        raise TypeError(f"a listener is a function, not {listener!r}")
 
 
 def emit_to(listeners: tuple[Listener, ...], *args: Any) -> None:

@@ -79,6 +79,13 @@ def test_an_action_creator_can_build_the_fields_from_arguments() -> None:
     assert add("milk") == {"type": "todo/add", "text": "milk", "done": False}
 
 
+def test_an_action_creator_refuses_what_would_make_no_action_of_its_type() -> None:
+    with pytest.raises(ValueError, match="a field of 'todo/add' cannot be called 'type'"):
+        define_action("todo/add")(type="urgent")
+    with pytest.raises(TypeError, match="build is a function"):
+        define_action("todo/add", {"done": False})  # type: ignore[arg-type]
+
+
 def test_the_protocol_has_its_own_actions() -> None:
     assert is_logux({"type": "logux/undo"})
     assert not is_logux({"type": "loguxury"})

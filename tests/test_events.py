@@ -27,6 +27,13 @@ def test_an_unbound_listener_hears_nothing_and_unbinding_twice_is_harmless() -> 
     assert heard == [1]
 
 
+def test_what_cannot_be_called_is_no_listener() -> None:
+    emitter = Emitter()
+    with pytest.raises(TypeError, match="a listener is a function, not None"):
+        emitter.on("a", None)  # type: ignore[arg-type]
+    assert not emitter.has("a")
+
+
 def test_nobody_listens_once_all_are_unbound() -> None:
     emitter = Emitter()
     unbind = emitter.on("a", print)

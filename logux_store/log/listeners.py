@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from logux_store.actions import Action, is_logux
-from logux_store.events import Listener, Unbind
+from logux_store.events import Listener, Unbind, check_listener
 from logux_store.meta import Meta
 
 __all__ = ["EVERY_KIND", "Kind", "Listeners", "Route"]
@@ -63,10 +63,12 @@ class Listeners:
 
     def on(self, event: str, listener: Listener, kinds: Iterable[Kind]) -> Unbind:
         """Let `listener` hear an event of actions of some kinds."""
+        check_listener(listener)
         return self._bind([self._by_kind[kind] for kind in kinds], event, listener)
 
     def type(self, event: str, type: str, id: str | None, listener: Listener) -> Unbind:
         """Let `listener` hear an event of actions of one type, or only of those with this `id`."""
+        check_listener(listener)
         self.general.pop(type, None)
         routes = self._typed.setdefault(type, {})
         unbind_one = self._bind([routes.setdefault(id, Route())], event, listener)

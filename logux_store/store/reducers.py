@@ -120,6 +120,11 @@ class Slice(Generic[S]):
                 raise ValueError(f"the slice has a handler for {name!r} already")
 
         def declare(handler: Handler) -> Handler:
+            if not callable(handler):
+                raise TypeError(
+                    f"the handler of {names[0]!r} is a function (state, action) -> state, "
+                    f"not {handler!r}"
+                )
             for name in names:
                 self.handlers[name] = handler
             return handler

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from logux_store.actions import Action
 from logux_store.client import Client, Outcome, tab_reasons
-from logux_store.events import Emitter, Listener, Unbind, raise_all
+from logux_store.events import Emitter, Listener, Unbind, check_listener, raise_all
 from logux_store.ids import OrderKey
 from logux_store.log import Log
 from logux_store.meta import Entry, Meta
@@ -138,6 +138,7 @@ class Store(Generic[S]):
         """Call `listener(new, old)` whenever what `selector(state)` gives has changed; returns the
         unbind function.
         """
+        check_listener(listener)
         old = selector(self.state)
 
         def compare() -> None:

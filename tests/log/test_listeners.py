@@ -19,6 +19,14 @@ def add_all(log: Log) -> None:
     log.add(LOGUX, reasons=["r"])
 
 
+def test_what_cannot_be_called_is_no_listener(log: Log) -> None:
+    for bind in (log.on, log.type):
+        with pytest.raises(TypeError, match="a listener is a function, not 'a'"):
+            bind("add", "a")  # type: ignore[operator]
+    assert log.heard == 0
+    add_all(log)
+
+
 @pytest.mark.parametrize("event", ["preadd", "add", "clean"])
 def test_a_listener_hears_the_kinds_that_it_asks_for(log: Log, event: str) -> None:
     heard: list[tuple[Kind, str, bool]] = []

@@ -67,5 +67,7 @@ def test_a_slice_refuses_what_it_cannot_handle() -> None:
         counter.on(1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="at least one"):
         counter.on()
+    with pytest.raises(TypeError, match="the handler of 'counter/set' is a function"):
+        Slice(0, {"counter/set": 1})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="initial state"):
         Slice(None)

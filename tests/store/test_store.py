@@ -212,6 +212,18 @@ def test_a_selection_is_told_when_it_has_changed() -> None:
     assert heard == [(1, 0), (2, 1)]
 
 
+def test_what_cannot_be_called_does_not_listen() -> None:
+    store = make_store()
+    for bind in (
+        lambda: store.subscribe(None),  # type: ignore[arg-type]
+        lambda: store.on("change", None),  # type: ignore[arg-type]
+        lambda: store.select(len, None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match="a listener is a function, not None"):
+            bind()
+    store.dispatch(add("a"))
+
+
 def test_a_listener_may_dispatch() -> None:
     store = make_store()
 
