@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["Selector", "create_selector"]
+__all__ = ["Selector", "create_selector", "differ"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -71,3 +71,13 @@ def create_selector(*functions: Callable[..., Any]) -> Selector[Any]:
             "create_selector takes one or more selectors and a function of their results"
         )
     return Selector(functions[:-1], functions[-1])
+
+
+def differ(new: Any, old: Any) -> bool:
+    """Whether what was selected is not equal to what was selected before. What cannot tell, as an
+    array of NumPy with several items, is equal only to itself.
+    """
+    try:
+        return new is not old and bool(new != old)
+    except Exception:  # noqa: BLE001 - no answer is one: the listener looks at it
+        return True

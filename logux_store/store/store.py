@@ -24,6 +24,7 @@ from logux_store.store.dispatch import Dispatch, Initialized, own_reasons
 from logux_store.store.opening import open_timeline
 from logux_store.store.purity import checked
 from logux_store.store.reducers import Reducer, as_reducer
+from logux_store.store.selectors import differ
 from logux_store.store.snapshots import Snapshot, Snapshots
 from logux_store.timeline import Timeline
 
@@ -128,7 +129,8 @@ class Store(Generic[S]):
         function.
 
         There is one call for each action, those that the server undid (`logux/undo`) included. All
-        actions of a batch come with the states after and before the batch.
+        actions of a batch come with the states after and before the batch. When a listener
+        dispatches, those bound after it hear of that action first.
         """
         if event != "change":
             raise ValueError(f"a store has the event 'change'; not {event!r}")
@@ -144,7 +146,7 @@ class Store(Generic[S]):
         def compare() -> None:
             nonlocal old
             new, before = selector(self.state), old
-            if new is not before and new != before:
+            if differ(new, before):
                 old = new
                 listener(new, before)
 

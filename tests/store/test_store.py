@@ -212,6 +212,20 @@ def test_a_selection_is_told_when_it_has_changed() -> None:
     assert heard == [(1, 0), (2, 1)]
 
 
+def test_a_selection_that_cannot_say_whether_it_is_equal_has_changed() -> None:
+    class Vague:
+        def __ne__(self, other: object) -> bool:
+            raise ValueError("the truth value is ambiguous")
+
+    first, second = Vague(), Vague()
+    store = make_store(lambda state, action: second if action["type"] == "add" else first)
+    heard: list[Any] = []
+    store.select(lambda state: state, lambda new, old: heard.append((new, old)))
+    store.dispatch(add("a"))
+    store.dispatch(add("b"))
+    assert heard == [(second, first)]
+
+
 def test_what_cannot_be_called_does_not_listen() -> None:
     store = make_store()
     wrong: Any = None
