@@ -65,9 +65,20 @@ class Flow:
     async def settled(self, value: T | Awaitable[T]) -> T: ...
 
     async def settled(self, value: T | Awaitable[T]) -> T:
-        """The value, or what the awaitable gives."""
-        if hasattr(value, "__await__"):
+        """The value, or what the awaitable gives; a coroutine that gives another, for want of an
+        `await`, must not count as a yes.
+
+        Raises RuntimeError for what somebody else than the server has cancelled: that concerns one
+        action, not this task.
+        """
+        while hasattr(value, "__await__"):
             if self._at_once:
                 await _step_aside()
-            return await cast(Awaitable[T], value)
+            try:
+                value = await cast(Awaitable[T], value)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                raise RuntimeError("what a callback waited for was cancelled") from error
         return value

@@ -5,8 +5,8 @@ keeps until it is processed: with a persistent store it survives a crash, and is
 the next start. `meta.status` is `waiting` until then, `processed` or `error` afterwards.
 
 Invariants: a callback that raises undoes its action and concerns nobody else; `finally_` is called
-once for each action whose access was asked; each accepted action is answered once, by
-`logux/processed` or `logux/undo`.
+once for each action whose access was asked, even when it is given up because the server shuts down;
+each accepted action is answered once, by `logux/processed` or `logux/undo`.
 """
 
 from collections.abc import Container, Coroutine, Hashable
@@ -78,10 +78,13 @@ class Processing:
                     server.answers.settle(job)
                 return
             ctx = Context(server, job.sender, meta.subprotocol)
-            if job.accepted or await self._accept(callbacks, ctx, job):
+            try:
+                accepted = job.accepted or await self._accept(callbacks, ctx, job)
+            finally:
+                if not job.accepted and callbacks.finally_ is not None:
+                    await self._finally(callbacks, ctx, job)
+            if accepted:
                 await self._run(callbacks, ctx, job)
-            elif callbacks.finally_ is not None:
-                await self._finally(callbacks, ctx, job)
         except Exception as error:  # noqa: BLE001 - a developer's listener may raise anything
             server.emit_error(error, action, meta)
 
@@ -239,27 +242,29 @@ class Processing:
         waits = meta.status == "waiting"
         error: Exception | None = None
         try:
-            if waits and callbacks.resend is not None:
-                await self._address(callbacks, ctx, action, meta)
-            if has_address(meta):
-                waiting = server.resend.send(action, meta)
-                if waiting:
-                    await server.flow.to_task()
-                    await gather(waiting)
-            process = callbacks.process
-            if not ctx.done_at_access and callbacks.access_and_process is not None:
-                process = callbacks.access_and_process
-            if waits and process is not None and not job.undone:
-                given = process(ctx, action, meta)
-                if hasattr(given, "__await__"):
-                    await server.flow.settled(given)
-        except Exception as raised:  # noqa: BLE001 - a developer's callback may raise anything
-            error = raised
-            server.fail(error, action, meta)
-        if waits:
-            server.answers.settle(job)
-        if callbacks.finally_ is not None:
-            await self._finally(callbacks, ctx, job)
+            try:
+                if waits and callbacks.resend is not None:
+                    await self._address(callbacks, ctx, action, meta)
+                if has_address(meta):
+                    waiting = server.resend.send(action, meta)
+                    if waiting:
+                        await server.flow.to_task()
+                        await gather(waiting)
+                process = callbacks.process
+                if not ctx.done_at_access and callbacks.access_and_process is not None:
+                    process = callbacks.access_and_process
+                if waits and process is not None and not job.undone:
+                    given = process(ctx, action, meta)
+                    if hasattr(given, "__await__"):
+                        await server.flow.settled(given)
+            except Exception as raised:  # noqa: BLE001 - a developer's callback may raise anything
+                error = raised
+                server.fail(error, action, meta)
+            if waits:
+                server.answers.settle(job)
+        finally:
+            if callbacks.finally_ is not None:
+                await self._finally(callbacks, ctx, job)
         server.emit_processed(action, meta, perf_counter() - start, error)
 
     async def _address(

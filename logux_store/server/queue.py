@@ -154,6 +154,9 @@ class Queues:
                     job.accept()
         finally:
             queue.running = False
+            # What is left when this was cancelled is sent again, and then no job that waits.
+            for job in waiting:
+                self.jobs.pop(job.meta.id, None)
             queues = self._by_client[client_id]
             del queues[queue.name]
             if not queues:

@@ -175,7 +175,7 @@ class Resend:
         try:
             while answers and not wanted:
                 try:
-                    wanted = bool(await answers.pop(0))
+                    wanted = bool(await self._server.flow.settled(answers.pop(0)))
                 except Exception as error:  # noqa: BLE001 - a developer's callback may raise anything
                     self._server.emit_error(error, held.action, held.meta)
         finally:

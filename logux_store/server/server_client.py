@@ -197,7 +197,7 @@ class ServerClient:
 
     async def _authenticate_later(self, answer: Awaitable[bool], start: float) -> bool:
         try:
-            allowed = await answer
+            allowed = await self.server.flow.settled(answer)
         except Exception as error:  # noqa: BLE001 - a developer's callback may raise anything
             return self._auth_failed(error, start)
         if self.destroyed:

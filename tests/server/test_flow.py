@@ -76,3 +76,46 @@ def test_what_starts_inside_a_task_runs_at_once_too() -> None:
         assert done == ["inner", "outer", "outer later", "inner later"]
 
     run_virtual(main())
+
+
+def test_what_is_given_for_want_of_an_await_is_awaited() -> None:
+    async def main() -> None:
+        flow = Flow()
+
+        async def inner() -> bool:
+            await asyncio.sleep(1)
+            return False
+
+        async def outer() -> Any:
+            return inner()
+
+        assert await flow.settled(outer()) is False
+
+    run_virtual(main())
+
+
+def test_what_somebody_else_cancels_is_an_error_and_what_is_cancelled_itself_ends() -> None:
+    async def main() -> None:
+        flow = Flow()
+        errors: list[str] = []
+        shared: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def steps(value: Any) -> None:
+            try:
+                await flow.settled(value)
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        flow.start(steps(shared))
+        [waiting] = flow.tasks
+        flow.start(steps(asyncio.sleep(10)))
+        [sleeping] = flow.tasks - {waiting}
+        await asyncio.sleep(1)
+        shared.cancel()
+        sleeping.cancel()
+        await asyncio.wait((waiting, sleeping))
+        assert errors == ["what a callback waited for was cancelled"]
+        assert sleeping.cancelled()
+        assert not waiting.cancelled()
+
+    run_virtual(main())

@@ -198,16 +198,18 @@ def test_nothing_is_taken_while_the_server_shuts_down(make_server: Any, peer_of:
 def test_shutting_down_does_not_wait_for_ever(make_server: Any, peer_of: Any) -> None:
     async def main() -> None:
         server = make_server(shutdown_timeout=10)
-        cancelled: list[bool] = []
+        cancelled: list[str] = []
 
         async def process(ctx: Any, action: Any, meta: Any) -> None:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                cancelled.append(True)
+                cancelled.append("process")
                 raise
 
-        server.type("do", access=allow, process=process)
+        server.type(
+            "do", access=allow, process=process, finally_=lambda *_: cancelled.append("finally")
+        )
         peer = peer_of(server)
         peer.act("do")
         start = asyncio.get_running_loop().time()
@@ -215,7 +217,7 @@ def test_shutting_down_does_not_wait_for_ever(make_server: Any, peer_of: Any) ->
         assert asyncio.get_running_loop().time() - start == 10
         assert not peer.connected
         await asyncio.sleep(1)
-        assert cancelled == [True]
+        assert cancelled == ["process", "finally"]
         # It was accepted, so the next start takes it up.
         assert [meta.status for _, meta in server.log.entries()] == ["waiting"]
 
@@ -227,16 +229,18 @@ def test_what_was_not_accepted_before_the_shutdown_is_not_acknowledged(
 ) -> None:
     async def main() -> None:
         server = make_server(shutdown_timeout=10)
+        ended: list[bool] = []
 
         async def access(ctx: Any, action: Any, meta: Any) -> bool:
             await asyncio.sleep(1000)
             return True
 
-        server.type("do", access=access)
+        server.type("do", access=access, finally_=lambda *_: ended.append(True))
         peer = peer_of(server)
         peer.act("do")
         await server.destroy()
         await asyncio.sleep(1)
         assert peer.synced == []
+        assert ended == [True]
 
     run_virtual(main())

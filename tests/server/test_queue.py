@@ -148,3 +148,33 @@ def test_a_callback_may_add_and_process_actions_itself(make_server: Any, peer_of
         assert {str(error) for error in server.errors} == {"two"}
 
     run_virtual(main())
+
+
+def test_a_queue_that_is_cancelled_takes_again_what_it_had(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+        calls: list[int] = []
+
+        async def access(ctx: Any, action: Any, meta: Any) -> bool:
+            calls.append(action["n"])
+            if len(calls) == 1:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+            await asyncio.sleep(1)
+            return True
+
+        server.type("a", access=access)
+        peer = peer_of(server)
+        actions = [({"type": "a", "n": n}, {"id": n, "time": n}) for n in (1, 2)]
+        peer.sync(*actions)
+        await asyncio.sleep(5)
+        assert (calls, peer.synced) == ([1], [])
+        again = peer_of(server)
+        again.sync(*actions)
+        await asyncio.sleep(5)
+        assert calls == [1, 1, 2]
+        assert [action["type"] for action in again.got] == ["logux/processed"] * 2
+        assert again.synced == [2]
+
+    run_virtual(main())

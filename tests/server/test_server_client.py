@@ -114,6 +114,24 @@ def test_an_async_authenticator_is_waited_for(make_server: Any, peer_of: Any) ->
     run_virtual(main())
 
 
+def test_a_verdict_that_nobody_awaited_lets_nobody_in(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+
+        async def verdict() -> bool:
+            return False
+
+        async def authenticate() -> Any:
+            return verdict()
+
+        server.auth(authenticate)
+        peer = peer_of(server)
+        await asyncio.sleep(1)
+        assert errors_of(peer) == [["wrong-credentials"]]
+
+    run_virtual(main())
+
+
 def test_a_client_that_leaves_while_it_is_authenticated_is_not_there(
     make_server: Any, peer_of: Any
 ) -> None:
