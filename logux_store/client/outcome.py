@@ -77,16 +77,22 @@ class Outcome:
 class Outcomes:
     """The open outcomes of one client, by action id."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_failed", "_open")
 
     def __init__(self) -> None:
         self._open: dict[str, Outcome] = {}
+        # Why there will be no answers any more.
+        self._failed: Exception | None = None
 
     def track(self, id: str) -> Outcome:
         """The outcome of the action with this id: the open one, or a new one."""
         outcome = self._open.get(id)
         if outcome is None:
-            outcome = self._open[id] = Outcome(id)
+            outcome = Outcome(id)
+            if self._failed is None:
+                self._open[id] = outcome
+            else:
+                outcome.decide(self._failed)
         return outcome
 
     def open_ids(self) -> list[str]:
@@ -104,6 +110,7 @@ class Outcomes:
         self._open.pop(outcome.id, None)
 
     def fail_all(self, error: Exception) -> None:
-        """Settle all that are open with an error."""
+        """Settle all that are open, and all that are asked for later, with an error."""
+        self._failed = error
         while self._open:
             self._open.popitem()[1].decide(error)

@@ -65,8 +65,10 @@ def test_outcomes_are_tracked_by_id_until_they_are_decided() -> None:
     assert outcomes.track("1 a 0") is not outcome
     other = outcomes.track("2 a 0")
     outcomes.fail_all(UNDO)
-    with pytest.raises(UndoError):
-        other.result()
+    for failed in (other, outcomes.track("3 a 0")):
+        with pytest.raises(UndoError):
+            failed.result()
+    assert outcomes.open_ids() == []
 
 
 def test_an_outcome_says_what_it_is() -> None:

@@ -154,11 +154,14 @@ def take_newest(path: Path, owner: str, holds: Callable[[], bool]) -> Generation
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-            if owner_of(generation.file) != owner:
+            other = owner_of(generation.file)
+            if other is None:
+                raise
+            if other != owner:
                 raise StoreError(
                     path,
-                    "is in use by the tabs of another user, or by a program without tabs",
-                    "end those, or give each its own path",
+                    f"is in use by the tabs of another user ({other})",
+                    "end those, or give each user its own path",
                 ) from error
             return generation.copy(holds)
         if generation.number == newest(path).number:
@@ -167,8 +170,10 @@ def take_newest(path: Path, owner: str, holds: Callable[[], bool]) -> Generation
 
 
 def owner_of(file: Path) -> str | None:
-    """Who has the log, which is another process's; None if nobody is named."""
-    # Not made if it is not there, and without its tables nobody's yet.
+    """Who has the log, which is another process's; None if nobody is named, as when it is just being
+    made, or if that cannot be seen.
+    """
+    # Not made if it is not there.
     uri = f"{file.as_uri()}?mode=rw"
     with (
         suppress(sqlite3.OperationalError),

@@ -140,9 +140,11 @@ class Custody:
         tab.node.read_store()
 
     def release(self) -> None:
-        """Let another tab have the store."""
+        """Let another tab have the store: what this one may still do touches it no more."""
         if self.store is not None:
             self.store.release()
+            if self._tab.log.store is self.store:
+                self._tab.log.store = self._tab.new_store()
 
     def problem(self) -> Exception | None:
         """What is wrong with the store, if it cannot be used any more."""

@@ -175,6 +175,7 @@ class Tab:
             differences = self.custody.open(part)
         except BaseException:
             part.abandon()
+            self.custody.release()
             raise
         former = self.log.store
         self.part = part

@@ -281,3 +281,34 @@ async def test_tabs_of_another_user_are_told_that_the_file_is_in_use(
     await role(follower, "leader")
     await follower.sync(make(3))
     assert crew.processed == [1, 2, 3]
+
+
+@virtual
+async def test_what_a_tab_does_after_its_end_keeps_the_file_from_nobody(
+    crew: Crew, path: Path
+) -> None:
+    tab = crew.tab(store=SQLiteStore(path))
+    store = store_of(tab, snapshot=None)
+    tab.start()
+    await tab.sync(make(1))
+    await tab.destroy()
+    late = tab.sync(make("late"))
+    assert store.state == [1, "late"]
+    with pytest.raises(ConnectionAbortedError):
+        await late
+    with SQLiteStore(path) as log:
+        assert [action["value"] for action, _ in log.entries()] == [1]
+
+
+@virtual
+async def test_a_tab_that_cannot_read_the_file_lets_go_of_it(crew: Crew, path: Path) -> None:
+    with SQLiteStore(path) as log:
+        log.add(make(1), Meta("1 20:a:b 0", 1, ["kept"]))
+        log._database.read("UPDATE entries SET action = '{'")
+    tab = crew.tab(store=SQLiteStore(path))
+    tab.sync(make(2))
+    store_of(tab)
+    with pytest.raises(StoreError, match="is damaged"):
+        tab.start()
+    with SQLiteStore(path) as log:
+        assert log.last_added() == 1
