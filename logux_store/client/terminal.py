@@ -225,6 +225,11 @@ def one_line(value: Any) -> str:
             text = repr(value)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]}…"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """The text with nothing that a terminal would obey."""
     if text.isprintable():
         return text
     return "".join(

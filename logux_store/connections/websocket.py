@@ -53,8 +53,10 @@ class WebSocketConnection(WebSocketEnd):
         super().__init__(max_size, max_waiting)
         try:
             parse_uri(url)
-        except InvalidURI as error:
-            raise ValueError(f"a server's URL begins with ws:// or wss://; {error}") from error
+        except (InvalidURI, ValueError) as error:
+            raise ValueError(
+                f"a server's URL begins with ws:// or wss://, but {url!r} is none: {error}"
+            ) from error
         self.url = url
         self._headers = headers
         self._ssl = ssl

@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     options = parser.parse_args(given)
     if options.command == "shell":
-        return asyncio.run(shell.run(options, sys.stdin, sys.stdout))
+        try:
+            return asyncio.run(shell.run(options, sys.stdin, sys.stdout))
+        except KeyboardInterrupt:
+            return 130
     return serve(options, given)
 
 

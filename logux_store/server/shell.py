@@ -5,13 +5,16 @@ Reads one action a line from standard input, as JSON or as `type key=value …`,
 readable lines, a pipe (or `--json`) JSON lines, each an object with an `event`:
 `status`, `state`, `action`, `processed`, `undone` or `error`.
 
-Invariant: at the end of the input the shell waits for the outcomes that are still open, and its
-exit status is 0 only if nothing was undone, refused or left open.
+Invariants: at the end of the input the shell waits for the outcomes that are still open, and its
+exit status is 0 only if the server was reached and nothing was undone, refused or left open;
+whatever an action holds, it cannot steer the terminal.
 """
 
 import argparse
 import asyncio
+import io
 import json
+import os
 import shlex
 import sys
 import threading
@@ -23,6 +26,8 @@ from rich.text import Text
 
 from logux_store.actions import Action, check_action, to_json
 from logux_store.client import Client, DangerousProtocolError, Outcome, status
+from logux_store.client.request import unreachable
+from logux_store.client.terminal import printable
 from logux_store.errors import LoguxError, UndoError
 from logux_store.meta import Meta
 from logux_store.sync import NodeState
@@ -94,8 +99,12 @@ async def run(arguments: argparse.Namespace, source: TextIO, target: TextIO) -> 
     except (TypeError, ValueError) as error:
         print(f"logux-store shell: {error}", file=sys.stderr)
         return 2
-    show = _printer(arguments.json or not target.isatty(), target)
-    shell = _Shell(client, show)
+    for stream, errors in ((source, "replace"), (target, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            # What cannot be read or written as it is must not end the shell.
+            stream.reconfigure(errors=errors)
+    show = printer(arguments.json or not target.isatty(), target)
+    shell = _Shell(client, show, target)
     client.start()
     try:
         return await shell.run(source, arguments.channel, arguments.wait)
@@ -104,20 +113,23 @@ async def run(arguments: argparse.Namespace, source: TextIO, target: TextIO) -> 
 
 
 class _Shell:
-    def __init__(self, client: Client, show: Callable[..., None]) -> None:
+    def __init__(self, client: Client, show: Callable[..., None], target: TextIO) -> None:
         self.client = client
-        self.show = show
+        self.print = show
+        self.target = target
         self.failed = False
+        # Why there is no connection, if that was told.
+        self.obstacle = ""
         self.open: dict[str, asyncio.Task[None]] = {}
         # The shell ends its own lines only when the connection has failed for good.
         self.given_up = asyncio.Event()
         client.on("add", self.added)
         self.changed = asyncio.Event()
         client.on("state", self.changed.set)
-        client.on("state", lambda: show("state", value=str(client.state)))
+        client.on("state", self.state)
         client.node.on("error", self.error)
         client.node.on("client_error", self.error)
-        status(client, lambda value, _: show("status", value=str(value)))
+        status(client, lambda value, _: self.show("status", value=str(value)))
 
     async def run(self, source: TextIO, channels: list[str], wait: float) -> int:
         for channel in channels:
@@ -140,6 +152,15 @@ class _Shell:
             reading.cancel()
             giving_up.cancel()
         return 1 if self.failed else 0
+
+    def show(self, event: str, **fields: Any) -> None:
+        try:
+            self.print(event, **fields)
+        except BrokenPipeError:
+            # Nobody reads any more, so it ends as soon as it can; what comes until then is lost.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.target.fileno())
+            self.failed = True
+            self.given_up.set()
 
     def read(self, line: str) -> None:
         try:
@@ -172,8 +193,9 @@ class _Shell:
         quiet = asyncio.ensure_future(self.quiet())
         await asyncio.wait((quiet, giving_up), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         quiet.cancel()
-        for id in list(self.open):
+        if not quiet.done():
             self.failed = True
+        for id in list(self.open):
             self.show("error", message=f"no answer to {id} came from the server")
 
     async def quiet(self) -> None:
@@ -182,6 +204,17 @@ class _Shell:
         while self.client.state != NodeState.SYNCHRONIZED:
             await self.changed.wait()
             self.changed.clear()
+
+    def state(self) -> None:
+        client = self.client
+        self.show("state", value=str(client.state))
+        if client.connected:
+            self.obstacle = ""
+        elif client.state == NodeState.DISCONNECTED and not client.destroyed:
+            cause = unreachable(client).__cause__
+            if cause is not None and str(cause) != self.obstacle:
+                self.obstacle = str(cause)
+                self.show("error", message=f"no connection to {client.server}: {cause}")
 
     def added(self, action: Action, meta: Meta) -> None:
         if action["type"] not in ("logux/processed", "logux/undo"):
@@ -215,7 +248,8 @@ def _read(source: TextIO) -> "asyncio.Queue[str | None]":
     return lines
 
 
-def _printer(as_json: bool, target: TextIO) -> Callable[..., None]:
+def printer(as_json: bool, target: TextIO) -> Callable[..., None]:
+    """What prints an event and its fields, as a JSON line or for people."""
     if as_json:
 
         def show_json(event: str, **fields: Any) -> None:
@@ -229,15 +263,15 @@ def _printer(as_json: bool, target: TextIO) -> Callable[..., None]:
         match event:
             case "action":
                 action = dict(fields["action"])
-                line = Text(f"{fields['direction']} {action.pop('type')} ", style="bold")
-                line.append(to_json(action) if action else "", style="not bold")
+                line = Text(f"{fields['direction']} {printable(action.pop('type'))} ", style="bold")
+                line.append(printable(to_json(action)) if action else "", style="not bold")
                 line.append(f"  {fields['id']}", style="dim not bold")
             case "processed":
                 line = Text(f"✓ processed  {fields['id']}", style="green")
             case "undone":
-                line = Text(f"✗ undone: {fields['reason']}  {fields['id']}", style="red")
+                line = Text(f"✗ undone: {printable(fields['reason'])}  {fields['id']}", style="red")
             case "error":
-                line = Text(f"! {fields['message']}", style="bold red")
+                line = Text(f"! {printable(fields['message'])}", style="bold red")
             case _:
                 line = Text(f"  {event}: {fields['value']}", style="dim")
         console.print(line, soft_wrap=True)

@@ -502,7 +502,7 @@ async def test_a_cancelled_reader_closes_its_socket(transport: TransportName) ->
         assert not client.connected
 
 
-@pytest.mark.parametrize("url", ["http://a", "example.com", "ws://", ""])
+@pytest.mark.parametrize("url", ["http://a", "example.com", "ws://", "ws://a:b", ""])
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="ws:// or wss://"):
         WebSocketConnection(url)
