@@ -170,8 +170,8 @@ def take_newest(path: Path, owner: str, holds: Callable[[], bool]) -> Generation
 
 
 def owner_of(file: Path) -> str | None:
-    """Who has the log, which is another process's; None if nobody is named, as when it is just being
-    made, or if that cannot be seen.
+    """Who has the log, which is another process's; None if nobody is named, as while it is made, or
+    if that cannot be seen.
     """
     # Not made if it is not there.
     uri = f"{file.as_uri()}?mode=rw"
