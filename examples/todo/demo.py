@@ -27,7 +27,7 @@ ROLE_STYLES = {"leader": "bold", "follower": "dim"}
 STATUS_STYLES = {"wait": "yellow", "synchronizedAfterWait": "bold green", "synchronized": "green"}
 PATIENCE = 20.0  # seconds until an event that does not come ends the demo
 
-console = Console(highlight=False, width=120)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class Person:
