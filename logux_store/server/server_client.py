@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from logux_store.actions import Action, to_json
+from logux_store.actions import Action, check_action, check_sendable, to_json
 from logux_store.errors import LoguxError
 from logux_store.ids import parse_id
 from logux_store.meta import Entry, Meta
@@ -142,13 +142,15 @@ class ServerClient:
         try:
             entries = await self.server.flow.settled(loader(ctx, added))
             for action, keys in entries or ():
-                meta = keys if isinstance(keys, Meta) else Meta(**keys)
-                self.node.enqueue(action, meta)
-            for action, meta in self.take_answers():
-                self.node.enqueue(action, meta)
+                check_action(action)
+                check_sendable(action)
+                self.node.enqueue(action, keys if isinstance(keys, Meta) else Meta(**keys))
         except Exception as error:  # noqa: BLE001 - a developer's callback may raise anything
             self.server.emit_error(error)
         finally:
+            if not self.destroyed:
+                for action, meta in self.take_answers():
+                    self.node.enqueue(action, meta)
             self.release(gate, False)
 
     def take_answers(self) -> list[Entry]:

@@ -120,6 +120,41 @@ def test_a_loader_on_connecting_that_raises_is_an_error_and_no_end(
     assert [action["type"] for action in peer.got] == ["new"]
 
 
+@pytest.mark.parametrize("wrong", [{"no": "type"}, {"type": "a", "value": object()}, "text"])
+def test_what_is_no_action_is_not_sent_on_connecting(server: Any, peer_of: Any, wrong: Any) -> None:
+    keys = {"id": "5 server:x 0", "time": 5}
+    server.send_on_connect(lambda ctx, synced: [({"type": "good"}, keys), (wrong, keys)])
+    peer = peer_of(server)
+    assert [type(error) for error in server.errors] == [TypeError]
+    assert peer.got == [{"type": "good"}]
+
+
+def test_answers_come_whatever_becomes_of_what_is_loaded_on_connecting(
+    server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        fails = False
+
+        async def loader(ctx: Any, synced: int) -> Any:
+            await asyncio.sleep(5)
+            if fails:
+                raise RuntimeError
+
+        peer = peer_of(server)
+        id = peer.act("do")
+        peer.disconnect()
+        server.send_on_connect(loader)
+        # This one leaves before anything is loaded.
+        peer_of(server).disconnect()
+        await asyncio.sleep(10)
+        fails = True
+        again = peer_of(server)
+        await asyncio.sleep(10)
+        assert again.got == [{"type": "logux/processed", "id": id}]
+
+    run_virtual(main())
+
+
 def test_a_client_that_cannot_keep_up_with_a_filter_is_disconnected(
     make_server: Any, peer_of: Any
 ) -> None:
