@@ -18,6 +18,7 @@ from typing import Any
 
 from logux_adapters.sqlite import SQLiteStore
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from examples.todo.reducers import add, check, reducer, remove, rename
@@ -128,16 +129,21 @@ def print_json(event: str, **fields: Any) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
+def plain(value: Any) -> str:
+    """What somebody has written, with nothing that `rich` or the terminal would obey."""
+    return escape("".join(char for char in str(value) if char.isprintable()))
+
+
 def print_for_people(event: str, **fields: Any) -> None:
     console = Console(highlight=False)
     if event == "list":
         table = Table("", "task", "by", box=None)
         for number, todo in enumerate(fields["todos"].values(), 1):
             mark = "[green]✓[/]" if todo["done"] else " "
-            table.add_row(f"{number} {mark}", todo["text"], f"[dim]{todo['by']}[/]")
+            table.add_row(f"{number} {mark}", plain(todo["text"]), f"[dim]{plain(todo['by'])}[/]")
         console.print(table)
     else:
-        console.print(f"[dim]{event}: {', '.join(str(value) for value in fields.values())}[/]")
+        console.print(f"[dim]{event}: {', '.join(map(plain, fields.values()))}[/]")
 
 
 async def main(arguments: argparse.Namespace) -> None:

@@ -52,6 +52,7 @@ class Person:
             *("--user", name, "--folder", folder, "--json", "--duration", "0.5"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl+C is for the demo, which ends them.
         )
         return cls(name, url, folder, process)
 
@@ -292,4 +293,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except KeyboardInterrupt:
+        sys.exit(130)

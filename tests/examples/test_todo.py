@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from examples.todo.client import print_for_people
 from examples.todo.reducers import add, check, reducer, remove, rename
 from logux_store import combine_reducers
 
@@ -27,6 +30,15 @@ def test_the_reducers_keep_the_list() -> None:
         "todos": {"1": {"text": "oat milk", "done": True, "by": "ann"}},
         "renames": {"1": 1},
     }
+
+
+def test_what_others_write_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    todo = {"text": "[/] [bold]milk\x1b[2J", "done": False, "by": "[/ann]"}
+    print_for_people("list", todos={"1": todo})
+    print_for_people("error", message="[/x]")
+    out = capsys.readouterr().out
+    assert "[/] [bold]milk[2J  [/ann]" in out
+    assert "error: [/x]" in out
 
 
 def test_the_demo_tells_its_story_and_converges() -> None:
