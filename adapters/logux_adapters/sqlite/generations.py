@@ -100,7 +100,8 @@ class Generation:
             finally:
                 source.close()
                 target.close()
-            with open(self._draft, "rb") as file:
+            # To be written, since Windows lets nobody else wait for the disk.
+            with open(self._draft, "r+b") as file:
                 os.fsync(file.fileno())
             if not holds():
                 raise TakenOverError(self.file)
@@ -129,7 +130,9 @@ class Generation:
             other.acquire(0)
         if other._lock is not None:
             for file in files:
-                file.unlink(missing_ok=True)
+                # Windows does not remove the lock, which is open; it is in nobody's way.
+                with suppress(PermissionError):
+                    file.unlink(missing_ok=True)
             other.release()
 
 

@@ -7,7 +7,7 @@
 | `term.<n>`         | the term n has begun; created once, by whoever is to lead in it |
 | `leader.<n>`       | locked by the leader of the term n, as long as its process lives |
 | `address.<n>`      | where this leader listens; there once it does |
-| `socket.<n>`       | the Unix socket, where its path is not too long for one |
+| `socket.<n>`       | the Unix socket, unless its path is too long for one |
 | `tabs/<tab id>`    | locked by the tab, as long as its process lives |
 
 The locks are the operating system's and die with their holder. The highest n is the present term.
@@ -62,7 +62,7 @@ def open_space(
 
 class FileSpace:
     """One tab's place in the directory. `transport` is `"unix"` where there are Unix sockets, else
-    `"tcp"`.
+    `"tcp"`, which also serves where no path is short enough for one.
     """
 
     def __init__(self, directory: Path, transport: Transport | None = None) -> None:
@@ -188,8 +188,8 @@ class FileSpace:
     def listen(self, accept: Callable[[Channel], None]) -> None:
         loop = asyncio.get_running_loop()
         secret: str | None = None
-        if self.transport == "unix":
-            path = socket_path(self._path("socket", self._term))
+        path = socket_path(self._path("socket", self._term)) if self.transport == "unix" else None
+        if path is not None:
             listening = listen_unix(path)
             address: dict[str, Any] = {"unix": str(path)}
         else:
@@ -202,7 +202,7 @@ class FileSpace:
 
         # The socket listens already: who connects before the server runs waits in its queue.
         listening.setblocking(False)
-        kind = loop.create_unix_server if self.transport == "unix" else loop.create_server
+        kind = loop.create_server if path is None else loop.create_unix_server
         self._serving = loop.create_task(kind(protocol, sock=listening)), listening
         write(self._path("address", self._term), json.dumps(address))
 
@@ -307,10 +307,15 @@ def write(path: Path, text: str) -> None:
     os.replace(name, path)
 
 
-def socket_path(path: Path) -> Path:
-    """The path itself, or one in a new directory of this user alone, where it is too long."""
+def socket_path(path: Path) -> Path | None:
+    """The path itself, or if it is too long one in a new directory of this user alone; None if that
+    is too long as well.
+    """
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
+    longest = Path(tempfile.gettempdir()) / "logux-12345678" / "socket"
+    if len(os.fsencode(longest)) > MAX_SOCKET_PATH:
+        return None
     return Path(tempfile.mkdtemp(prefix="logux-")) / "socket"
 
 

@@ -306,6 +306,28 @@ def test_who_was_replaced_while_it_took_the_log_over_takes_it_from_nobody(
     assert "log.sqlite3.2" not in files(path)
 
 
+def test_a_lock_that_cannot_be_removed_is_in_nobodys_way(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where what a program has open stays."""
+    unlink = Path.unlink
+
+    def refuse(file: Path, missing_ok: bool = False) -> None:
+        if file.name.endswith("-lock"):
+            raise PermissionError(f"{file} is used by another process")
+        unlink(file, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with SQLiteStore(path) as store, SQLiteStore(path) as taker:
+        store.take_over(always, OWNER)
+        add(store, 1)
+        taker.take_over(always, OWNER)
+        store.close()
+        taker.close()
+        assert ids(taker) == [1]
+        assert "log.sqlite3" not in files(path)
+
+
 def test_a_log_that_was_cleaned_is_still_its_owners(path: Path) -> None:
     with SQLiteStore(path) as store, SQLiteStore(path) as taker:
         store.take_over(always, OWNER)

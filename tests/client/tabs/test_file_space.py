@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar
@@ -288,6 +289,22 @@ async def test_the_socket_is_for_its_owner_alone_and_may_have_a_long_path(tmp_pa
     assert not path.parent.exists()
     far.leave()
     near.leave()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets there")
+async def test_where_all_paths_are_too_long_for_sockets_tabs_talk_over_tcp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * MAX_SOCKET_PATH)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    leader, follower = FileSpace(deep), FileSpace(deep)
+    leader.claim()
+    accepted = await listening(leader)
+    Texts(await follower.connect(1)).channel.send("hello")
+    assert await (await accepted.get()).texts.get() == "hello"
+    leader.leave()
+    assert not [*deep.glob("logux-*")]
 
 
 async def test_who_does_not_know_the_secret_is_not_let_in(tmp_path: Path) -> None:
