@@ -396,12 +396,20 @@ class Client:
     def _restore_subscriptions(self) -> None:
         """Follow the state: what the server has forgotten, it is asked for again."""
         if self.state == NodeState.DISCONNECTED:
-            self._restored = False
-            self.subscriptions.disconnected()
+            self._lose_subscriptions()
         elif self.connected and not self._restored:
             self._restored = True
             for action in self.subscriptions.missing():
                 self.log.add(action, sync=True, resubscribe=True)
+
+    def _lose_subscriptions(self) -> None:
+        """The connection is gone, and with it what the server knew."""
+        self._restored = False
+        for id in self.subscriptions.disconnected():
+            entry = self.log.by_id(id)
+            if entry is not None:
+                self.log.change_meta(id, reasons=[])
+                self._outcomes.decide(id, entry[1])
 
     def _on_error(self, error: Exception) -> None:
         if not isinstance(error, LoguxError):

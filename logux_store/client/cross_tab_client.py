@@ -292,8 +292,7 @@ class CrossTabClient(Client):
                 self.subscriptions.sent_all()
             elif self.state == NodeState.CONNECTING:
                 # Another leader has another connection.
-                self._restored = False
-                self.subscriptions.disconnected()
+                self._lose_subscriptions()
         self._restore_subscriptions()
         self._events.emit("state")
 

@@ -134,14 +134,21 @@ class Subscriptions:
         self._restoring.discard(id)
         return self._asked.pop(id, None)
 
-    def disconnected(self) -> None:
-        """The connection is gone, and with it what the server knew."""
+    def disconnected(self) -> list[str]:
+        """The connection is gone, and with it what the server knew. Gives the ids of those that
+        were taken back before they were answered: sent again, they would come after the
+        unsubscription, if the server has done that.
+        """
         self._sent.clear()
         self._failures.clear()
         # What was to restore is kept nowhere, so nobody, no other tab either, sends it again.
         for id in self._restoring:
             del self._asked[id]
         self._restoring.clear()
+        unwanted = [id for id, key in self._asked.items() if key not in self._counts]
+        for id in unwanted:
+            del self._asked[id]
+        return unwanted
 
     def missing(self) -> list[Action]:
         """The subscribe actions, with `since`, that restore on a new connection what was not asked

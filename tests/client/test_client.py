@@ -318,6 +318,25 @@ def test_unsubscribing_offline_takes_the_subscription_back() -> None:
     assert network.log.actions() == []
 
 
+def test_a_subscription_that_was_taken_back_does_not_come_after_its_unsubscription() -> None:
+    network = Network()
+    network.connect()
+    subscribed = network.client.sync({"type": "logux/subscribe", "channel": "a"})
+    unsubscribed = network.client.sync({"type": "logux/unsubscribe", "channel": "a"})
+    network.pair.deliver()
+    # The server was still loading the channel when the connection was lost.
+    network.answer(unsubscribed.id)
+    assert not subscribed.done
+    network.disconnect()
+    assert subscribed.done
+    network.once = True
+    network.node.set_local_headers({"once": True})
+    network.connect()
+    types = [action["type"] for action in network.log.actions()]
+    assert types == ["logux/subscribe", "logux/unsubscribe", "logux/processed"]
+    assert [*network.client.log.entries()] == []
+
+
 def test_a_subscription_needs_a_channel() -> None:
     client = make_client()
     with pytest.raises(TypeError, match="string 'channel'"):

@@ -74,6 +74,17 @@ def test_unsubscribing_offline_takes_back_what_was_not_sent() -> None:
     assert subscriptions.missing() == []
 
 
+def test_what_was_taken_back_before_its_answer_need_not_be_sent_again() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.subscribe(subscribe("a"), "1", False)
+    subscriptions.subscribe(subscribe("b"), "2", False)
+    subscriptions.sent("1")
+    assert subscriptions.unsubscribe(unsubscribe("a"), True) == (True, [])
+    assert subscriptions.disconnected() == ["1"]
+    assert not subscriptions.sent("1")
+    assert subscriptions.sent("2")
+
+
 def test_a_refused_subscription_is_none() -> None:
     subscriptions = Subscriptions()
     subscriptions.subscribe(subscribe("a"), "1", False)
