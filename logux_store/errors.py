@@ -7,10 +7,13 @@ raises or reports when it receives one.
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FATAL_ERRORS", "LoguxError", "UndoError"]
+__all__ = ["FATAL_ERRORS", "MESSAGE_ERRORS", "LoguxError", "UndoError"]
 
 FATAL_ERRORS = frozenset({"wrong-protocol", "wrong-subprotocol", "wrong-credentials"})
 """The errors that trying again does not mend."""
+
+MESSAGE_ERRORS = frozenset({"wrong-format", "unknown-message", "missed-auth"})
+"""The errors of a single message, which say nothing of the next connection."""
 
 
 class LoguxError(Exception):

@@ -22,7 +22,7 @@ from logux_store.client.outcome import Outcome, Outcomes
 from logux_store.client.reasons import SYNCING, is_to_send, tab_reasons
 from logux_store.client.subscriptions import Subscriptions, check_channel
 from logux_store.connections import TransportName
-from logux_store.errors import FATAL_ERRORS, LoguxError, UndoError
+from logux_store.errors import FATAL_ERRORS, MESSAGE_ERRORS, LoguxError, UndoError
 from logux_store.events import Emitter, Listener, Unbind
 from logux_store.ids import Clock, Random, random_id, system_clock, validate_user_id
 from logux_store.log import Log, LogStore, MemoryStore
@@ -132,6 +132,7 @@ class Client:
         self.node.on("connect", self._check_protocol)
         self.node.on("state", self._on_state)
         self.node.on("error", self._on_error)
+        self.node.on("client_error", self._on_client_error)
 
     @property
     def node_id(self) -> str:
@@ -419,3 +420,8 @@ class Client:
         elif error.type in FATAL_ERRORS:
             self.error = error
             self._events.emit("error")
+
+    def _on_client_error(self, error: LoguxError) -> None:
+        if error.type not in MESSAGE_ERRORS:
+            # This side has refused the server, and that for good.
+            self._close(error)

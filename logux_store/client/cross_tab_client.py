@@ -274,6 +274,10 @@ class CrossTabClient(Client):
         if self.error is error and not self.node.relaying:
             self._tab.error = error
 
+    def _on_client_error(self, error: LoguxError) -> None:
+        if not self.node.relaying:
+            super()._on_client_error(error)
+
     def _tell_error(self, name: str, error: Exception) -> None:
         self._tell(name, error_message(error))
 

@@ -496,6 +496,45 @@ async def test_waiting_for_a_state_ends_when_it_comes_or_cannot_come() -> None:
     await client.destroy()
 
 
+@pytest.mark.parametrize("type", ["wrong-protocol", "wrong-subprotocol", "of the application"])
+def test_a_server_that_the_client_refuses_ends_it(type: str) -> None:
+    async def test() -> None:
+        pair = TestPair()
+        client = make_client(pair.left)
+
+        def refuse() -> None:
+            if type != "wrong-protocol":
+                raise LoguxError(type)
+
+        client.node.on("connect", refuse)
+        client.start()
+        while not pair.left_sent:
+            await pair.wait("right")
+        pair.right.send(["connected", 5 if type != "wrong-protocol" else 4, "server:x", [1, 1]])
+        with pytest.raises(LoguxError) as raised:
+            await client.wait_for("synchronized")
+        assert (raised.value.type, raised.value.received) == (type, False)
+        assert client.error is raised.value
+        assert client.state == "disconnected"
+        with pytest.raises(RuntimeError, match="make a new one"):
+            client.start()
+
+    run_virtual(test())
+
+
+def test_a_wrong_message_of_the_server_ends_the_connection_only() -> None:
+    network = Network()
+    network.connect()
+    network.node.on("error", lambda error: None)
+    network.pair.right.send(["sync"])
+    network.pair.deliver()
+    assert network.client.state == "disconnected"
+    assert network.client.error is None
+    network.node = network.new_node()
+    network.connect()
+    assert network.client.state == "synchronized"
+
+
 async def test_a_token_can_come_from_a_callable() -> None:
     tokens: list[Any] = []
 
