@@ -7,6 +7,7 @@ seeing the event.
 """
 
 from collections.abc import Callable, Hashable
+from inspect import iscoroutinefunction
 from typing import Any
 
 __all__ = ["Emitter", "Listener", "Unbind", "call_all", "check_listener", "emit_to", "raise_all"]
@@ -79,9 +80,16 @@ class Bound:
 
 
 def check_listener(listener: object) -> None:
-    """Raise TypeError for what cannot be called: better now than at the first event."""
+    """Raise TypeError for what cannot be called, or would have to be awaited: better now than at
+    the first event.
+    """
     if not callable(listener):
         raise TypeError(f"a listener is a function, not {listener!r}")
+    if iscoroutinefunction(listener):
+        raise TypeError(
+            f"a listener is a plain function, which may start a task; {listener!r} is a coroutine "
+            "function, which nobody would await"
+        )
 
 
 def emit_to(listeners: tuple[Listener, ...], *args: Any) -> None:

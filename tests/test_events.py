@@ -31,6 +31,12 @@ def test_what_cannot_be_called_is_no_listener() -> None:
     emitter = Emitter()
     with pytest.raises(TypeError, match="a listener is a function, not None"):
         emitter.on("a", None)  # type: ignore[arg-type]
+
+    async def later() -> None:
+        pass
+
+    with pytest.raises(TypeError, match=r"later.* is a coroutine function"):
+        emitter.on("a", later)
     assert not emitter.has("a")
 
 

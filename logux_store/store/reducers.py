@@ -8,6 +8,7 @@ Invariant: a reducer never gets the protocol's own actions (`logux/…`).
 """
 
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from logux_store.actions import Action, ActionCreator
@@ -72,6 +73,11 @@ def as_reducer(reducer: "Reducer | Mapping[str, Any]") -> Reducer:
             f"a reducer is a function (state, action) -> state, or a mapping of names to "
             f"reducers, not {reducer!r}"
         )
+    if iscoroutinefunction(reducer):
+        raise TypeError(
+            f"a reducer is a plain function; {reducer!r} is a coroutine function, which gives no "
+            "state at once"
+        )
     return reducer
 
 
@@ -120,9 +126,9 @@ class Slice(Generic[S]):
                 raise ValueError(f"the slice has a handler for {name!r} already")
 
         def declare(handler: Handler) -> Handler:
-            if not callable(handler):
+            if not callable(handler) or iscoroutinefunction(handler):
                 raise TypeError(
-                    f"the handler of {names[0]!r} is a function (state, action) -> state, "
+                    f"the handler of {names[0]!r} is a plain function (state, action) -> state, "
                     f"not {handler!r}"
                 )
             for name in names:

@@ -42,6 +42,14 @@ def test_what_is_not_a_reducer_is_refused() -> None:
     with pytest.raises(TypeError, match="a reducer is a function"):
         as_reducer(1)  # type: ignore[arg-type]
 
+    async def later(state: int, action: dict[str, Any]) -> int:
+        return state
+
+    with pytest.raises(TypeError, match=r"later.* is a coroutine function"):
+        as_reducer({"a": later})
+    with pytest.raises(TypeError, match="the handler of 'counter/set' is a plain function"):
+        Slice(0, {"counter/set": later})  # type: ignore[dict-item]
+
 
 def test_a_slice_handles_the_types_that_it_declares() -> None:
     counter = Slice(0, {add: lambda state, action: state + action["by"]})
@@ -67,7 +75,7 @@ def test_a_slice_refuses_what_it_cannot_handle() -> None:
         counter.on(1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="at least one"):
         counter.on()
-    with pytest.raises(TypeError, match="the handler of 'counter/set' is a function"):
+    with pytest.raises(TypeError, match="the handler of 'counter/set' is a plain function"):
         Slice(0, {"counter/set": 1})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="initial state"):
         Slice(None)
