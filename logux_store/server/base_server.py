@@ -239,9 +239,11 @@ class BaseServer(Definitions):
         self.destroying = True
         self.report("destroy")
         deadline = now() + self.shutdown_timeout
-        while self.flow.tasks and (left := deadline - now()) > 0:
-            await asyncio.wait(self.flow.tasks, timeout=left)
-        for task in [*self.flow.tasks]:
+        # A callback may be who shuts down, and does not wait for itself.
+        this = {asyncio.current_task()}
+        while (tasks := self.flow.tasks - this) and (left := deadline - now()) > 0:
+            await asyncio.wait(tasks, timeout=left)
+        for task in self.flow.tasks - this:
             task.cancel()
         await self.close_connections()
 

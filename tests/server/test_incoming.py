@@ -224,6 +224,31 @@ def test_shutting_down_does_not_wait_for_ever(make_server: Any, peer_of: Any) ->
     run_virtual(main())
 
 
+def test_a_callback_may_shut_the_server_down(make_server: Any, peer_of: Any) -> None:
+    async def main() -> None:
+        server = make_server(shutdown_timeout=10)
+        done: list[str] = []
+
+        async def stop(ctx: Any, action: Any, meta: Any) -> None:
+            await server.destroy()
+            done.append("stop")
+
+        async def slow(ctx: Any, action: Any, meta: Any) -> None:
+            await asyncio.sleep(5)
+            done.append("slow")
+
+        server.type("stop", access=allow, process=stop)
+        server.type("slow", access=allow, process=slow)
+        other, peer = peer_of(server, "20:b:1"), peer_of(server)
+        other.act("slow")
+        peer.act("stop")
+        await asyncio.sleep(6)
+        assert done == ["slow", "stop"]
+        assert not peer.connected
+
+    run_virtual(main())
+
+
 def test_what_was_not_accepted_before_the_shutdown_is_not_acknowledged(
     make_server: Any, peer_of: Any
 ) -> None:

@@ -95,11 +95,13 @@ def test_empty_queues_do_not_stay(make_server: Any, peer_of: Any) -> None:
         server = make_server()
         calls: list[str] = []
         make(server, "a", calls)
+        make(server, "b", calls, queue="other")
         peer = peer_of(server)
         peer.act("a")
-        assert [queue.name for queue in server.incoming.queues] == ["main"]
+        peer.act("b")
+        assert [queue.name for queue in server.incoming.queues] == ["main", "other"]
         await asyncio.sleep(10)
-        assert [*server.incoming.queues] == []
+        assert server.incoming.queues._by_client == {}
         assert server.incoming.queues.jobs == {}
         assert server.flow.tasks == set()
 
