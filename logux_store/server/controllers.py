@@ -27,6 +27,7 @@ object serves one action from access to the end.
 """
 
 from collections.abc import Callable, Mapping
+from inspect import isfunction
 from typing import Any, ClassVar, TypeVar
 
 from logux_store.actions import Action
@@ -122,13 +123,18 @@ class ActionController(Controller):
     @classmethod
     def register(cls, server: Definitions) -> None:
         """Define the types of this class on a server."""
-        methods = [
-            name
-            for name in dir(cls)
-            if not name.startswith("_")
-            and not hasattr(ActionController, name)
-            and callable(getattr(cls, name))
-        ]
+        methods: list[str] = []
+        for name in dir(cls):
+            method = getattr(cls, name)
+            if name.startswith("_") or hasattr(ActionController, name):
+                if hasattr(method, "logux"):
+                    raise TypeError(
+                        f"{cls.__name__}.{name} has a name that is not for types; take another, "
+                        "and name the type in @action"
+                    )
+            # Other things that can be called, classes for example, are not meant for clients.
+            elif isfunction(method):
+                methods.append(name)
         if not methods:
             raise TypeError(f"{cls.__name__} has no method that could process an action")
         for name in methods:

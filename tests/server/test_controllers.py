@@ -57,6 +57,41 @@ def test_a_class_defines_a_group_of_types(make_server: Any, peer_of: Any) -> Non
     run_virtual(main())
 
 
+def test_only_methods_are_types_and_none_is_forgotten(make_server: Any) -> None:
+    class Helper:
+        def __init__(self, controller: Any) -> None:
+            raise AssertionError
+
+    class Users(ActionController):
+        prefix = "users"
+        helper = Helper
+
+        def rename(self) -> None:
+            """A type."""
+
+    server = make_server()
+    Users.register(server)
+    assert [*server.types.exact] == ["users/rename"]
+
+    class Undo(ActionController):
+        prefix = "users"
+
+        @action(resend=lambda self: "users")
+        def undo(self) -> None:  # type: ignore[override]
+            """No type, since a controller has this method."""
+
+    class Hidden(ActionController):
+        prefix = "users"
+
+        @action(type="users/remove")
+        def _remove(self) -> None:
+            """No type, either."""
+
+    for wrong in (Undo, Hidden):
+        with pytest.raises(TypeError, match="not for types"):
+            wrong.register(server)
+
+
 def test_a_class_defines_a_channel(make_server: Any, peer_of: Any) -> None:
     server = make_server()
     ended: list[Any] = []
