@@ -232,7 +232,8 @@ class Client:
 
     def change_user(self, user_id: str, token: Any = None) -> None:
         """Become another user. What the former one has not sent stays in the log, and is sent when
-        that user is back.
+        that user is back. Subscriptions end; the outcomes of those that the server has not answered
+        raise ConnectionAbortedError.
         """
         validate_user_id(user_id)
         check_token(token)
@@ -247,7 +248,7 @@ class Client:
         self.log.node_id = self.node.local_node_id = self.node_id
         self.node.token = token
         self.error = None
-        self.subscriptions.clear()
+        self._end_subscriptions()
         self._events.emit("user", user_id)
         if reconnect:
             self.node.connection.connect()
@@ -402,6 +403,11 @@ class Client:
             self._restored = True
             for action in self.subscriptions.missing():
                 self.log.add(action, sync=True, resubscribe=True)
+
+    def _end_subscriptions(self) -> None:
+        """They were the former user's; nobody will hear of those that had no answer."""
+        for id in self.subscriptions.clear():
+            self._outcomes.decide(id, ConnectionAbortedError("the user has changed"))
 
     def _lose_subscriptions(self) -> None:
         """The connection is gone, and with it what the server knew."""

@@ -342,7 +342,7 @@ class CrossTabClient(Client):
         self.log.node_id = self.node.local_node_id = self.node_id
         self.node.token = token
         self.error = None
-        self.subscriptions.clear()
+        self._end_subscriptions()
         self._events.emit("user", user_id)
         if started:
             self._tab.enter(self._space, wants, last=last)

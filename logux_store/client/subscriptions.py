@@ -167,8 +167,9 @@ class Subscriptions:
             action["since"] = {"id": since.id, "time": since.time}
         return action
 
-    def clear(self) -> None:
-        """Forget everything, as for another user."""
+    def clear(self) -> list[str]:
+        """Forget everything, as for another user; gives the ids of those that had no answer."""
+        asked = [*self._asked]
         for part in (
             self._counts,
             self._templates,
@@ -179,3 +180,4 @@ class Subscriptions:
             self._failures,
         ):
             part.clear()
+        return asked

@@ -449,6 +449,16 @@ def test_what_is_durable_after_the_user_has_changed_does_not_count_for_the_next(
     assert (network.client.node.last_received, store.last_synced().received) == (0, 0)
 
 
+def test_a_subscription_of_the_former_user_that_had_no_answer_is_not_waited_for() -> None:
+    client = make_client()
+    outcome = client.sync({"type": "logux/subscribe", "channel": "a"})
+    action = client.sync({"type": "a"})
+    client.change_user("20")
+    assert not action.done
+    with pytest.raises(ConnectionAbortedError, match="the user has changed"):
+        outcome.result()
+
+
 def test_changing_the_user_connects_again() -> None:
     network = Network()
     network.connect()

@@ -112,6 +112,7 @@ class SyncMapFilter:
         """Forget what is here, which was another user's, before another `start`."""
         self._release_all()
         self.error, self.is_loading = None, True
+        self.loading.decide(ConnectionAbortedError("the user has changed"))
         self.loading = Outcome(self._maps.names.plural)
 
     def subscription(self, type: str) -> Action:

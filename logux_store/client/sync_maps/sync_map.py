@@ -238,6 +238,7 @@ class SyncMap:
         self._entries.clear()
         self._pending.clear()
         self.error, self.is_loading, self.is_subscribed = None, True, False
+        self.loading.decide(ConnectionAbortedError("the user has changed"))
         self.loading = Outcome(self.id)
         self.start(entries)
         self._changed(always=True)

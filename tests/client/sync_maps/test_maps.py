@@ -69,7 +69,11 @@ async def test_another_user_sees_nothing_of_the_former_one(world: World) -> None
     task, filter = tasks.open("1"), tasks.create_filter({"list": "x"})
     await filter.loading
     await task.loading
+    waiting = tasks.open("3").loading, tasks.create_filter({"list": "y"}).loading
     ann.change_user("bob")
+    for loading in waiting:
+        with pytest.raises(ConnectionAbortedError, match="the user has changed"):
+            loading.result()
     assert task.is_loading
     assert task.fields == {}
     assert filter.is_loading
