@@ -60,12 +60,13 @@ class Custody:
             if journal.epoch is None:
                 # A program that starts: what the file holds is not news, and may be long.
                 since = store.last_added()
+        committed = store.last_added()
         copy = TabLog("copy", store, tab.log.clock, ignore)
         differences = merge(tab.log.store, copy, hand, tab.tab_id, since, tab.node.unsent)
         differences.starts = journal.epoch is None
         journal.end_epoch(EVERYTHING if same else journal.position)
         journal.begin(part.epoch, store.identity)
-        journal.added = store.last_added()
+        journal.added = committed
         self.forgot = False
         return differences
 
@@ -79,6 +80,9 @@ class Custody:
             tab.journal.replace(())
             return
         before = node.unsent
+        # It is still to be committed.
+        tab.journal.replace(differences.hand)
+        added = store.last_added()
         try:
             tab.log.replace_store(
                 store,
@@ -93,7 +97,7 @@ class Custody:
         node.mark_sent(set(node.unsent) - set(before))
         node.restore_offset(before)
         self._open_account()
-        store.when_durable(partial(self._all_shared, part))
+        store.when_durable(partial(self._all_shared, part, added))
 
     def _open_account(self) -> None:
         """Let the node go on with the numbers of the user whose tabs these are."""
@@ -103,9 +107,16 @@ class Custody:
         open_account(log.store, user_id)
         self._tab.node.read_store()
 
-    def _all_shared(self, part: Leading) -> None:
+    def _all_shared(self, part: Leading, added: int) -> None:
+        journal = self._tab.journal
         if self._tab.part is part:
-            self._tab.journal.replace(())
+            journal.replace(())
+            journal.added = max(journal.added, added)
+
+    def give_back(self, part: Leading) -> None:
+        """This tab leads no more: let it hand over what the store has not committed."""
+        journal = self._tab.journal
+        journal.replace([*journal.pending.values(), *part.undurable()])
 
     def _may_commit(self, term: int) -> bool:
         """Whether the store may still commit what this tab has written."""
@@ -133,7 +144,7 @@ class Custody:
         except Exception as error:  # noqa: BLE001 - a store that broke cannot be read
             self.forgot = True
             tab.relay("error", error)
-        for op in part.undurable():
+        for op in [*tab.journal.pending.values(), *part.undurable()]:
             if op[0] == "add" and op[2].reasons:
                 copy.add(op[1], op[2].copy(added=0))
         tab.log.replace_store(copy, (), (), ())

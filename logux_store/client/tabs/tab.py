@@ -133,7 +133,7 @@ class Tab:
             if keep_log:
                 self.custody.move_out(part)
             self.custody.release()
-            self.journal.replace(part.undurable())
+            self.custody.give_back(part)
         elif part is not None:
             part.close()
         self.part = self.space = None
@@ -226,7 +226,7 @@ class Tab:
         self.link.connection.disconnect("destroy")
         self.custody.move_out(part)
         self.custody.release()
-        self.journal.replace(part.undurable())
+        self.custody.give_back(part)
         self.space.resign()
         self._be_candidate(None)
 

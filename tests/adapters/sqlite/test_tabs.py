@@ -1,7 +1,9 @@
 """Tabs that share an SQLite log: one has it open, and with it goes the state that was saved."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -312,3 +314,47 @@ async def test_a_tab_that_cannot_read_the_file_lets_go_of_it(crew: Crew, path: P
         tab.start()
     with SQLiteStore(path) as log:
         assert log.last_added() == 1
+
+
+class FullStore(SQLiteStore):
+    """A file on a disk that is full, as long as `full` says so."""
+
+    full = False
+
+    def _committing(self, execute: Any) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        super()._committing(execute)
+
+
+def test_what_could_not_be_committed_is_when_the_disk_has_space_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        crew = Crew()
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        tabs = [crew.tab(store=FullStore(tmp_path / "log.sqlite3")) for _ in range(3)]
+        stores = [store_of(tab, snapshot=None) for tab in tabs]
+        for tab in tabs:
+            tab.start()
+            await tab.wait_for("synchronized")
+        for n, tab in enumerate(tabs):
+            await tab.sync(make(n))
+        monkeypatch.setattr(FullStore, "full", True)
+        made = [0, 1, 2]
+        durable: list[int] = []
+        for n in range(3, 60):
+            with suppress(StoreError):
+                tabs[n % 3].sync(make(n))
+                made.append(n)
+                tabs[n % 3].log.store.when_durable(partial(durable.append, n))
+            await asyncio.sleep(0.2)
+        assert durable == []
+        monkeypatch.setattr(FullStore, "full", False)
+        await asyncio.sleep(10)
+        assert sorted(crew.processed) == made
+        assert [store.state for store in stores] == [made] * 3
+        assert set(durable) <= {*made}
+        await crew.end()
+
+    run_virtual(test())
