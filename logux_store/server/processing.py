@@ -245,7 +245,7 @@ class Processing:
             try:
                 if waits and callbacks.resend is not None:
                     await self._address(callbacks, ctx, action, meta)
-                if has_address(meta):
+                if has_address(meta) and not job.undone:
                     waiting = server.resend.send(action, meta)
                     if waiting:
                         await server.flow.to_task()

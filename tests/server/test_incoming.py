@@ -133,6 +133,8 @@ def test_a_client_that_sends_faster_than_it_is_served_sends_again_later(
         assert peer.connected
         peer.act("do", n=4)
         assert not peer.connected
+        [*_, debug] = [message for message in peer.messages if message[0] == "debug"]
+        assert "wait to be processed" in debug[2]
         assert other.connected
         await asyncio.sleep(35)
         assert sorted(done) == [0, 1, 2, 3]
@@ -149,6 +151,23 @@ def test_a_client_that_sends_faster_than_it_is_served_sends_again_later(
         assert again.synced == [1, 2, 3, 4]
 
     run_virtual(main())
+
+
+def test_a_listener_that_raises_at_what_is_refused_keeps_nothing_from_an_answer(
+    server: Any, peer: Any
+) -> None:
+    def fail(action: Any, meta: Any) -> None:
+        if action["type"] == "logux/undo":
+            raise RuntimeError
+
+    server.log.on("add", fail)
+    peer.sync(
+        ({"type": "do"}, {"id": [1, "20:b:1", 0], "time": 1}),
+        ({"type": "do"}, {"id": 2, "time": 2}),
+    )
+    assert [type(error) for error in server.errors] == [RuntimeError]
+    assert [action["type"] for action in peer.got] == ["logux/undo", "logux/processed"]
+    assert peer.synced == [2]
 
 
 def test_an_empty_sync_is_acknowledged(server: Any, peer: Any) -> None:

@@ -120,6 +120,20 @@ def test_a_loader_on_connecting_that_raises_is_an_error_and_no_end(
     assert [action["type"] for action in peer.got] == ["new"]
 
 
+def test_what_is_undone_before_it_is_sent_is_not_sent(server: Any, peer_of: Any) -> None:
+    def resend(ctx: Any, action: Any, meta: Any) -> str:
+        server.undo(action, meta, "late")
+        return "room/1"
+
+    server.type("late", access=allow, resend=resend)
+    reader, peer = peer_of(server, "20:b:1"), peer_of(server)
+    reader.subscribe("room/1")
+    reader.take()
+    peer.act("late")
+    assert [action["reason"] for action in peer.got] == ["late"]
+    assert reader.take() == []
+
+
 @pytest.mark.parametrize("wrong", [{"no": "type"}, {"type": "a", "value": object()}, "text"])
 def test_what_is_no_action_is_not_sent_on_connecting(server: Any, peer_of: Any, wrong: Any) -> None:
     keys = {"id": "5 server:x 0", "time": 5}
