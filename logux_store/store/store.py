@@ -159,8 +159,7 @@ class Store(Generic[S]):
         is folded and the listeners were told.
         """
         prepared = self._prepared(as_reducer(reducer))
-        self._flush()
-        old, timeline = self.state, self._timeline
+        timeline = self._timeline
         errors: list[Exception] = []
         try:
             timeline.replace_reducer(prepared)
@@ -170,9 +169,13 @@ class Store(Generic[S]):
             errors.append(error)
         if self._snapshots is not None:
             self._snapshots.replace_reducer(prepared)
-        if self.state is not old:
-            errors += self._events.collect("subscribe")
-        raise_all(errors, "a reducer and a listener raised")
+        errors += self._events.collect("subscribe")
+        try:
+            raise_all(errors, "a reducer and a listener raised")
+        finally:
+            # The former one may have been interrupted because it did not come to an end.
+            if not self.log.in_batch:
+                self._flush()
 
     def _prepared(self, reducer: Reducer) -> Reducer:
         return checked(reducer) if self._check_reducers else reducer

@@ -251,14 +251,15 @@ def test_a_listener_may_dispatch() -> None:
     assert store.state == ("a", "b")
 
 
-def test_a_reducer_may_not_dispatch_and_the_log_stays_as_it_was() -> None:
+@pytest.mark.parametrize("type", ["other", "logux/undo"])
+def test_a_reducer_may_not_dispatch_and_the_log_stays_as_it_was(type: str) -> None:
     def reducer(state: int | None, action: Action) -> int:
         if action["type"] == "add":
-            store.dispatch({"type": "other"})
+            store.dispatch({"type": type, "id": "1 a 0"})
         return 0
 
     store = make_store(reducer)
-    with pytest.raises(RuntimeError, match="a reducer may not dispatch; 'other'"):
+    with pytest.raises(RuntimeError, match=f"a reducer may not dispatch; '{type}'"):
         store.dispatch(add("a"))
     assert [action for action, _ in store.log.entries()] == [add("a")]
 
@@ -376,6 +377,19 @@ def test_what_the_report_of_missed_history_dispatches_is_told_once() -> None:
     assert len(store.state) == 105
 
 
+def test_an_interrupted_action_is_applied_when_the_reducer_is_replaced() -> None:
+    def slow(state: tuple[str, ...] | None, action: Action) -> tuple[str, ...]:
+        if action["type"] == "add":
+            raise KeyboardInterrupt
+        return ()
+
+    store = make_store(slow)
+    with pytest.raises(KeyboardInterrupt):
+        store.dispatch(add("a"))
+    store.replace_reducer(trace)
+    assert store.state == ("a",)
+
+
 def test_every_listener_is_called_before_their_errors_are_raised() -> None:
     store = make_store()
     heard: list[str] = []
@@ -454,12 +468,22 @@ def test_a_reducer_that_raises_at_an_action_has_replaced_the_former_one(
         assert saved == store.state[: len(saved)]
 
 
-def test_a_reducer_that_cannot_begin_replaces_nothing() -> None:
-    def broken(state: Any, action: Action) -> Any:
-        raise LookupError
+@pytest.mark.parametrize("snapshot", [None, "1"])
+def test_a_reducer_that_cannot_begin_replaces_nothing(snapshot: str | None) -> None:
+    begins = 0
 
-    store = make_store()
-    store.dispatch(add("a"))
+    def broken(state: Any, action: Action) -> Any:
+        nonlocal begins
+        begins += 1
+        if begins == 1:
+            raise LookupError
+        return "wrong"
+
+    def joined(state: str | None, action: Action) -> str:
+        return f"{state or ''}{action.get('name', '')}"
+
+    store = make_store(joined, reasonless_history=5, snapshot=snapshot)
+    store.dispatch.cross_tab(add("a"))
     told: list[Any] = []
     store.subscribe(lambda: told.append(store.state))
     with pytest.raises(LookupError):
@@ -467,8 +491,11 @@ def test_a_reducer_that_cannot_begin_replaces_nothing() -> None:
     with pytest.raises(TypeError, match="a reducer is a function"):
         store.replace_reducer(5)  # type: ignore[arg-type]
     assert told == []
-    store.dispatch(add("b"))
-    assert store.state == ("a", "b")
+    for _ in range(50):
+        store.dispatch.cross_tab(add("b"))
+    assert store.state == "a" + "b" * 50
+    if snapshot is not None:
+        assert store.log.store.value("snapshot")["state"].startswith("ab")
 
 
 def test_history_is_limited_and_the_state_is_not() -> None:
