@@ -69,6 +69,15 @@ def test_an_action_sent_again_after_a_lost_acknowledgement_is_processed_once(
     assert again.synced == [1]
     assert again.got == [{"type": "logux/processed", "id": id}]
 
+    # Who asks once more, though the answer is confirmed, gets both again.
+    again.acknowledge()
+    again.ms = 0
+    assert again.act("do") == id
+    disk.commit()
+    assert calls == [id]
+    assert again.synced == [1, 2]
+    assert again.got == [{"type": "logux/processed", "id": id}] * 2
+
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_an_undone_action_sent_again_is_undone_again(
