@@ -88,7 +88,7 @@ class Definitions:
         queue: str = "main",
     ) -> None:
         """Define what happens with clients' actions of types that nothing else is defined for.
-        Without it they are undone as `unknownType`.
+        Without it they are undone as `unknownType`, as are those of the protocol's own types.
         """
         self.types.add_other(
             access=access,
