@@ -15,6 +15,16 @@ def allow(ctx: Any, action: Any, meta: Any) -> bool:
     return True
 
 
+class Copies(MemoryStore):
+    """As on a disk, what is in the log is not the object that callbacks have."""
+
+    def add(self, action: Any, meta: Meta) -> bool:
+        copy = meta.copy()
+        known = not super().add(action, copy)
+        meta.added = copy.added
+        return not known
+
+
 class Disk(MemoryStore):
     """A store that takes its time to be durable; `commit` is when it is."""
 
@@ -103,6 +113,11 @@ def test_an_undone_action_sent_again_is_undone_again(
     undo = {"type": "logux/undo", "id": id, "action": {"type": "do"}, "reason": "error"}
     # The undo of what is kept is kept as well, and comes from the log too.
     assert again.got == [undo] * (1 + kept)
+    again.acknowledge()
+    again.take()
+    again.ms = 0
+    again.act("do")
+    assert again.got == [undo]
     assert reader.got == []
     assert calls == [1]
 
@@ -139,6 +154,18 @@ def test_an_action_whose_answer_is_on_its_way_is_not_asked_about_again(
     assert asked == [id]
     assert [action["reason"] for action in again.got] == ["denied"]
     assert again.synced == [1]
+
+
+@pytest.mark.parametrize(("fails", "status"), [(False, "processed"), (True, "error")])
+def test_what_is_kept_is_kept_with_the_way_it_ended(
+    make_server: Any, peer_of: Any, fails: bool, status: str
+) -> None:
+    server = make_server(store=Copies())
+    server.log.type("do", lambda action, meta: meta.reasons.append("keep"), event="preadd")
+    server.type("do", access=allow, process=lambda *_: 1 / (not fails))
+    id = peer_of(server).act("do")
+    _, meta = server.log.by_id(id)
+    assert (meta.status, meta.reasons) == (status, ["keep"])
 
 
 def test_nothing_leaves_that_a_crash_could_take_back(make_server: Any, peer_of: Any) -> None:
