@@ -8,9 +8,10 @@ time changed. `batch`, without arguments, ends a group of additions. `store`, wi
 one argument, says that the log goes on with another store: if it is False, how that differs comes
 as other events of one batch; if it is True, whoever needs to know has to read the log.
 
-Invariants: an action with no reason is announced and dropped; nothing but reasons, `remove_reason`
-and `change_meta` makes the log drop an entry; ids of one log are strictly increasing, whatever its
-clock does.
+Where the ids and times of its own actions come from is told in `stamps.py`.
+
+Invariant: an action with no reason is announced and dropped; nothing but reasons, `remove_reason`
+and `change_meta` makes the log drop an entry.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,29 +20,20 @@ from typing import Any, Literal
 
 from logux_store.actions import Action, ActionCreator, check_action
 from logux_store.events import Emitter, Listener, Unbind, call_all, emit_to, raise_all
-from logux_store.ids import (
-    MAX_TIME,
-    Clock,
-    Timed,
-    id_time,
-    node_key,
-    order_key,
-    system_clock,
-    validate_node_id,
-)
+from logux_store.ids import MAX_TIME, Clock, Timed, order_key, system_clock
 from logux_store.log.listeners import EVERY_KIND, Kind, Listeners, Route
 from logux_store.log.memory_store import MemoryStore
+from logux_store.log.stamps import Stamps
 from logux_store.log.store import LogStore, Order
-from logux_store.meta import Entry, Meta, check_keys, check_names, fresh_meta, list_of
+from logux_store.meta import Entry, Meta, check_keys, check_names
 
 __all__ = ["EVENTS", "Log"]
 
 EVENTS = ("preadd", "add", "clean", "move", "batch", "store")
 READ_ONLY = frozenset({"id", "added", "time", "subprotocol", "indexes"})
-LONG_AGO = -(10**15)
 
 
-class Log:
+class Log(Stamps):
     """A log of one node.
 
     `store` defaults to a new `MemoryStore`, `clock` to this machine's.
@@ -50,13 +42,7 @@ class Log:
     def __init__(
         self, node_id: str, store: LogStore | None = None, clock: Clock = system_clock
     ) -> None:
-        self._last_time = LONG_AGO
-        self.node_id = node_id
-        self.store: LogStore = MemoryStore() if store is None else store
-        self.clock = clock
-        self.subprotocol: int | None = None
-        """The version of the application's actions: what this node adds is marked with it."""
-        self._offset: int = self.store.value("offset") or 0
+        super().__init__(node_id, MemoryStore() if store is None else store, clock)
         # Who hears of single actions, and of what concerns several.
         self._listeners = Listeners()
         self._events = Emitter()
@@ -65,68 +51,6 @@ class Log:
         """Whether an action that is added with a `time`, or an own one with a `Meta`, is marked
         with `given_time`.
         """
-        newest: Iterable[Entry | None] = (
-            next(self.store.entries("created", newest_first=True), None),
-            next(self.store.entries("added", newest_first=True), None),
-        )
-        # The milliseconds of the last id, and what the clock said when it was made.
-        self._last_ms = max((id_time(entry[1].id) for entry in newest if entry), default=0)
-        self._last_clock = self._last_ms
-
-    @property
-    def node_id(self) -> str:
-        """The id of the node that this log's own actions come from; assign another when the user
-        changes.
-        """
-        return self._node_id
-
-    @node_id.setter
-    def node_id(self, node_id: str) -> None:
-        self._node_id = validate_node_id(node_id)
-        self._node_key = node_key(node_id)
-        self._id_end = f" {node_id} 0"
-        # Of two actions with one time, the node id would decide.
-        self._last_time += 1
-
-    @property
-    def offset(self) -> int:
-        """What the local clock is ahead of the server's, in milliseconds, as far as is known: it is
-        subtracted from the time of actions that this log creates from then on. The store keeps it,
-        so that after a restart actions are in order before the first connection too.
-        """
-        return self._offset
-
-    @offset.setter
-    def offset(self, offset: int) -> None:
-        self._offset = offset
-        self.store.set_value("offset", offset)
-
-    def generate_id(self) -> str:
-        """A new action id: the clock's milliseconds, or the last id's and one more; counter 0."""
-        self._last_clock = now = self.clock()
-        ms = self._last_ms + 1
-        if ms < now:
-            ms = now
-        self._last_ms = ms
-        return f"{ms}{self._id_end}"
-
-    def new_meta(self, reasons: list[str]) -> Meta:
-        """The meta of a new action of this log, with an id and a time, for `put`."""
-        self._last_clock = now = self.clock()
-        ms = self._last_ms + 1
-        if ms < now:
-            ms = now
-        self._last_ms = ms
-        # The user's later action must not come before an earlier one, so time does not go back
-        # either; within one millisecond the ids decide.
-        time = now - self._offset
-        if time < self._last_time:
-            time = self._last_time
-        else:
-            self._last_time = time
-        # The key is known without taking the id apart again.
-        key = (time, self._node_key, 0, ms)
-        return fresh_meta(f"{ms}{self._id_end}", time, reasons, key, self.subprotocol)
 
     def add(
         self,
@@ -246,24 +170,6 @@ class Log:
         raise_all(errors)
         return meta
 
-    def _make_meta(self, id: str | None, time: int | None, reasons: Iterable[str]) -> Meta:
-        if id is None:
-            if time is None:
-                return self.new_meta(list_of(reasons))
-            id = self.generate_id()
-        elif time is None:
-            _, node, counter, ms = order_key(id, 0)
-            time = self._own_time(ms) if node == self._node_key else ms
-            return Meta(id, time, reasons, (time, node, counter, ms))
-        return Meta(id, time, reasons)
-
-    def _own_time(self, ms: int) -> int:
-        time = self._last_clock - (self._last_ms - ms) - self._offset
-        if time < self._last_time:
-            return self._last_time
-        self._last_time = time
-        return time
-
     def by_id(self, id: str) -> Entry | None:
         """The entry with this id, or None."""
         return self.store.by_id(id)
@@ -315,12 +221,6 @@ class Log:
         self._last_time = max(self._last_time, time)
         self._events.emit("move", action, meta, old_key)
         return True
-
-    def restart_time(self, last: int) -> None:
-        """Let the next own action's time be `last` (ms) or later, instead of the latest time given
-        so far or later.
-        """
-        self._last_time = last
 
     def remove_reason(
         self,
