@@ -315,13 +315,20 @@ def test_an_undo_comes_after_its_action_whatever_the_clients_clock_says(
     assert meta.time == server.clock() + max(ahead + 1, 0)
 
 
-def test_an_undo_comes_to_the_sender_even_if_the_action_was_not_for_it(
-    server: Any, peer_of: Any
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"channels": ["room/1"], "exclude_clients": ["10:a", "30:c"]},
+        {"clients": ["20:b"]},
+        {"clients": ["20:b", "10:a"], "exclude_clients": ["10:a"]},
+        {"nodes": ["20:b:1"]},
+        {"users": ["20"]},
+    ],
+)
+def test_an_undo_comes_to_the_sender_and_to_all_who_got_the_action_once(
+    server: Any, peer_of: Any, addresses: Any
 ) -> None:
-    def resend(ctx: Any, action: Any, meta: Any) -> Any:
-        return {"channels": ["room/1"], "exclude_clients": [ctx.client_id, "30:c"]}
-
-    server.type("fail", access=allow, resend=resend, process=lambda *_: 1 / 0)
+    server.type("fail", access=allow, resend=lambda *_: addresses, process=lambda *_: 1 / 0)
     peers = [peer_of(server, node_id) for node_id in ("10:a:1", "20:b:1", "30:c:1")]
     for peer in peers:
         peer.subscribe("room/1")
