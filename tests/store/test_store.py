@@ -135,6 +135,22 @@ def test_an_undo_is_kept_as_long_as_the_action_that_it_undoes() -> None:
     assert kept[1].reasons == ["mine"]
 
 
+def test_an_undo_does_not_wait_for_the_server_as_the_action_that_it_undoes_did() -> None:
+    store = make_store()
+    outcome = store.dispatch.sync(add("a"))
+    store.log.add(undo(outcome.id), id="9000000 server:x 0")
+    assert [meta.reasons for _, meta in store.log.entries()] == [["timeTravel"]] * 2
+    assert store.state == ()
+
+
+@pytest.mark.parametrize("id", [None, 5, ["1 a 0"], "no id"])
+def test_an_undo_of_what_is_no_action_changes_nothing(id: Any) -> None:
+    store = make_store()
+    store.dispatch(add("a"))
+    store.log.add({"type": "logux/undo", "id": id})
+    assert store.state == ("a",)
+
+
 def test_actions_of_other_tabs_and_of_the_protocol_do_not_reach_the_state() -> None:
     seen: list[str] = []
 
