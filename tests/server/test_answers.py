@@ -338,22 +338,6 @@ def test_an_undo_comes_to_the_sender_and_to_all_who_got_the_action_once(
     assert got == [["logux/undo"], ["fail", "logux/undo"], []]
 
 
-@pytest.mark.parametrize("type", ["logux/undo", "logux/processed", "logux/subscribed"])
-def test_a_client_may_not_send_the_servers_answers(
-    make_server: Any, peer_of: Any, type: str
-) -> None:
-    server = make_server()
-    server.other_type(access=allow, resend=lambda *_: "room/1")
-    server.channel("room/:id", access=allow)
-    victim, peer = peer_of(server, "20:b:1"), peer_of(server)
-    victim.subscribe("room/1")
-    victim.take()
-    peer.act(type, id="1 20:b:1 0")
-    assert [action["reason"] for action in peer.take()] == ["unknownType"]
-    assert victim.take() == []
-    assert len(server.log.store) == 0
-
-
 def test_an_answer_leaves_before_the_acknowledgement(server: Any, peer_of: Any) -> None:
     async def main() -> None:
         peer = peer_of(server)

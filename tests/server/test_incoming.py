@@ -54,6 +54,22 @@ def test_any_tab_of_a_client_may_send_by_its_connection(
     assert [a["type"] for a in peer.got] == ["logux/processed"]
 
 
+@pytest.mark.parametrize("type", ["logux/undo", "logux/processed", "logux/subscribed"])
+def test_a_client_may_not_send_the_servers_answers(
+    make_server: Any, peer_of: Any, type: str
+) -> None:
+    server = make_server()
+    server.other_type(access=allow, resend=lambda *_: "room/1")
+    server.channel("room/:id", access=allow)
+    victim, peer = peer_of(server, "20:b:1"), peer_of(server)
+    victim.subscribe("room/1")
+    victim.take()
+    peer.act(type, id="1 20:b:1 0")
+    assert [action["reason"] for action in peer.take()] == ["unknownType"]
+    assert victim.take() == []
+    assert len(server.log.store) == 0
+
+
 def test_an_action_from_the_far_future_is_denied(make_server: Any, peer_of: Any) -> None:
     server = make_server(limits=Limits(ahead=60))
     server.type("do", access=allow)
