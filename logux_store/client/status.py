@@ -99,16 +99,15 @@ class _Reporter:
         self.callback = callback
         self.duration = duration
         self.disconnected = client.state == NodeState.DISCONNECTED
-        self.wait = False
         # An error stays on the screen until all is well again.
         self.failed_before = False
-        self.processing: set[str] = set()
         self.timer: asyncio.TimerHandle | None = None
         self.told: Status | None = None
 
     def start(self) -> None:
         """Say how it is now."""
         client = self.client
+        # Actions that are sent, or shall be, and not processed; and whether some of them wait.
         self.processing = {
             meta.id
             for action, meta in client.log.store.entries_with_reason(SYNCING)

@@ -169,6 +169,28 @@ def test_a_wrong_message_of_the_server_is_told() -> None:
     assert told.details[told.values.index("syncError")]["error"].type == "wrong-format"
 
 
+def test_attempts_that_fail_at_once_are_not_told() -> None:
+    async def script(told: Told) -> None:
+        for _ in range(3):
+            told.client.start()
+            await asyncio.sleep(0.01)
+            told.disconnect()
+
+    assert play(script, delay=1).values == ["disconnected"]
+
+
+def test_another_user_begins_without_the_errors_of_the_former_one() -> None:
+    async def script(told: Told) -> None:
+        ServerNode("server:x", told.log, told.pair.right, auth=lambda *_: False)
+        told.client.start()
+        await asyncio.sleep(1)
+        assert told.values == ["disconnected", "wrongCredentials"]
+        told.client.change_user("20")
+        assert told.values[-1] == "disconnected"
+
+    play(script)
+
+
 def test_nothing_is_told_after_the_end() -> None:
     async def script(told: Told) -> None:
         await told.connect()
