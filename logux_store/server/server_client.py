@@ -184,8 +184,7 @@ class ServerClient:
     ) -> bool | Awaitable[bool]:
         start = perf_counter()
         server = self.server
-        if not server.logins.allows(self.remote_address):
-            raise LoguxError("bruteforce")
+        self._check_attempts()
         if self.user_id == "server" or node_id == "server":
             return self._refused(start)
         try:
@@ -204,7 +203,15 @@ class ServerClient:
             return self._auth_failed(error, start)
         if self.destroyed:
             return False
-        return self._accepted(start) if allowed else self._refused(start)
+        if not allowed:
+            return self._refused(start)
+        # Many may have guessed at once, and this one right.
+        self._check_attempts()
+        return self._accepted(start)
+
+    def _check_attempts(self) -> None:
+        if not self.server.logins.allows(self.remote_address):
+            raise LoguxError("bruteforce")
 
     def _auth_failed(self, error: Exception, start: float) -> bool:
         if isinstance(error, LoguxError):

@@ -217,6 +217,29 @@ def test_three_failed_logins_close_the_door_for_a_while(make_server: Any, peer_o
     run_virtual(main())
 
 
+def test_who_guesses_many_times_at_once_is_not_let_in_either(
+    make_server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        server = make_server()
+
+        async def authenticate(token: str) -> bool:
+            await asyncio.sleep(2 if token == "right" else 1)
+            return token == "right"
+
+        server.auth(authenticate)
+        guesses = ["a", "b", "c", "right"]
+        peers = [peer_of(server, f"10:{guess}:1", token=guess) for guess in guesses]
+        other = peer_of(server, "20:a:1", token="right", address="1.2.3.4")
+        await asyncio.sleep(3)
+        assert [errors_of(peer) for peer in peers] == [[["wrong-credentials"]]] * 3 + [
+            [["bruteforce"]]
+        ]
+        assert other.client.authenticated
+
+    run_virtual(main())
+
+
 def test_a_newer_connection_of_a_client_replaces_the_older(server: Any, peer_of: Any) -> None:
     old = peer_of(server, "10:a:1")
     old.subscribe("room/1")
