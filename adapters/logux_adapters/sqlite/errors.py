@@ -52,7 +52,8 @@ DAMAGED = (
 )
 READ_ONLY = (
     "cannot be written",
-    "this user needs the right to write the file and the folder that it is in",
+    "this user needs the right to write the file, those whose names go on with -wal and -shm, and "
+    "the folder that they are in",
 )
 UNREACHABLE = (
     "cannot be opened",

@@ -60,7 +60,10 @@ class Generation:
 
     def acquire(self, patience: float) -> None:
         """Lock it. Raises sqlite3.OperationalError if another has it."""
-        lock = connect(Path(f"{self.file}-lock"), patience)
+        file = Path(f"{self.file}-lock")
+        # Who could open it could lock it, too.
+        create(file)
+        lock = connect(file, patience)
         try:
             # Nothing is written, so a journal would only be one more file.
             lock.execute("PRAGMA journal_mode = MEMORY")

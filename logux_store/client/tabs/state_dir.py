@@ -33,7 +33,11 @@ def tabs_directory(prefix: str, user_id: str, state_dir: str | os.PathLike[str] 
     else:
         root = Path(state_dir).absolute()
     directory = root / f"user-{file_name(user_id)}"
-    make_directories(directory)
+    try:
+        make_directories(directory)
+    except OSError as error:
+        advice = f"{error.strerror}; give this user the right to write there, or choose a state_dir"
+        raise OSError(error.errno, advice, error.filename) from error
     for path in (root, directory):
         check_safe(path)
     return directory

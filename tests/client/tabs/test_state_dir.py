@@ -87,3 +87,5 @@ def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(OSError, match="state"):
         tabs_directory("app", "10", tmp_path / "state")
+    with pytest.raises(NotADirectoryError, match=r"choose a state_dir.*file.inner"):
+        tabs_directory("app", "10", tmp_path / "state" / "file" / "inner")
