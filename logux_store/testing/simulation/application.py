@@ -120,18 +120,22 @@ def room_of(action: Action) -> str | None:
 class Application:
     """The server's half. `loads` says how a channel is defined: `since` sends what came since the
     client was last there, `all` everything, `slow` takes its time over it, `at_once` is one
-    callback for access and load. `decide` is what a fickle access callback asks.
+    callback for access and load. With `listens` a listener of the log says what is kept, else the
+    access callback does, and the server takes the shorter ways that there are where nobody listens.
+    `decide` is what a fickle access callback asks.
     """
 
-    def __init__(self, loads: str, decide: Callable[[], bool]) -> None:
+    def __init__(self, loads: str, listens: bool, decide: Callable[[], bool]) -> None:
         self.loads = loads
+        self.listens = listens
         self.decide = decide
 
     def define(self, server: BaseServer) -> None:
         """Define everything on a server."""
         log = server.log
         server.auth(lambda: True)
-        log.on("preadd", lambda action, meta: self._keep(log, action, meta))
+        if self.listens:
+            log.on("preadd", lambda action, meta: self._keep(log, action, meta))
         for type in ("text/append", "set/put", "set/drop", "signal/send", "mail/send"):
             server.type(
                 type,
@@ -146,30 +150,34 @@ class Application:
             load = self._load_slowly if self.loads == "slow" else self._load
             server.channel("rooms/:room", access=everybody, load=load)
 
+    def process(self, server: BaseServer, action: Action) -> None:
+        """Let a server do something by itself."""
+        server.process(action, **({} if self.listens else kept(server.log, action)))
+
     def _keep(self, log: Log, action: Action, meta: Meta) -> None:
-        type = action["type"]
-        if type == "logux/undo" and log.by_id(action["id"]) is None:
-            return
-        if type in ("text/append", "set/put", "set/drop", "mail/send", "logux/undo"):
-            room = room_of(action)
-            if room is not None:
-                meta.reasons.append(KEEP)
-                meta.indexes = [room]
-                meta.arrived = log.clock()
+        if action["type"] != "logux/undo" or log.by_id(action["id"]) is not None:
+            self._mark(log, action, meta)
 
-    def _access(self, _ctx: Context, action: Action, _meta: Meta) -> Any:
+    def _mark(self, log: Log, action: Action, meta: Meta) -> None:
+        keys = kept(log, action)
+        meta.reasons += keys.pop("reasons", ())
+        meta.update(keys)
+
+    def _access(self, ctx: Context, action: Action, meta: Meta) -> Any:
         if action["access"]:
-            return self._slow_access(action)
-        return self._allows(action)
+            return self._slow_access(ctx, action, meta)
+        return self._allows(ctx, action, meta)
 
-    async def _slow_access(self, action: Action) -> bool:
+    async def _slow_access(self, ctx: Context, action: Action, meta: Meta) -> bool:
         await asyncio.sleep(action["access"])
-        return self._allows(action)
+        return self._allows(ctx, action, meta)
 
-    def _allows(self, action: Action) -> bool:
-        if action["verdict"] == "fickle":
-            return self.decide()
-        return bool(action["verdict"] != "denied")
+    def _allows(self, ctx: Context, action: Action, meta: Meta) -> bool:
+        verdict = action["verdict"]
+        allowed = self.decide() if verdict == "fickle" else verdict != "denied"
+        if allowed and not self.listens:
+            self._mark(ctx.server.log, action, meta)
+        return allowed
 
     def _process(self, ctx: Context, action: Action, meta: Meta) -> Any:
         if action["work"]:
@@ -209,9 +217,33 @@ class Application:
         return loaded
 
 
+def kept(log: Log, action: Action) -> dict[str, Any]:
+    """The keys of meta with which a server's log keeps an action; none if it need not be kept."""
+    room = room_of(action)
+    if room is None or action["type"] == "signal/send":
+        return {}
+    return {"reasons": [KEEP], "indexes": [room], "arrived": log.clock()}
+
+
+def entries_of(log: Log, room: str) -> list[Entry]:
+    """The entries of a room. An undo has the room's index only where a listener of the log has
+    given it one; those that have none come last.
+    """
+    undos = [entry for entry in log.entries("added") if is_undo_in(entry, room)]
+    return [*log.entries("added", index=room), *undos]
+
+
+def is_undo_in(entry: Entry, room: str) -> bool:
+    """Whether this is an undo in a room that does not have the room's index."""
+    action, meta = entry
+    return action["type"] == "logux/undo" and not meta.indexes and room_of(action) == room
+
+
 def entries_since(log: Log, room: str, oldest: int) -> Iterable[Entry]:
-    """The entries of a room that have come to the server since a time (ms)."""
-    return (entry for entry in log.entries("added", index=room) if entry[1].arrived >= oldest)
+    """The entries of a room that have come to the server since a time (ms), and all undos of which
+    nobody knows when they came.
+    """
+    return (entry for entry in entries_of(log, room) if entry[1].get("arrived", oldest) >= oldest)
 
 
 def write_action(random: Random, rooms: list[str], users: list[str], number: int) -> Action:

@@ -10,7 +10,7 @@ from logux_store.actions import Action
 from logux_store.log import Log
 from logux_store.meta import Entry
 from logux_store.sync import NodeState
-from logux_store.testing.simulation.application import make_reducer, room_of, view
+from logux_store.testing.simulation.application import entries_of, make_reducer, room_of, view
 from logux_store.testing.simulation.nodes import ClientProgram, ServerProgram
 from logux_store.testing.simulation.sent import Sent, verdict
 
@@ -166,7 +166,7 @@ def check_log(program: ClientProgram, log: Log) -> Iterator[Fault]:
 
 def fold(log: Log, room: str) -> Any:
     """What the plain fold over a server's log says of a room."""
-    entries = [*log.entries(index=room)]
+    entries = entries_of(log, room)
     undone = {action["id"] for action, _ in entries if action["type"] == "logux/undo"}
     reducer = make_reducer()
     state = reducer(None, {"type": "@@init"})
@@ -241,5 +241,5 @@ def is_undone(log: Log, action: Action, id: str) -> bool:
     """Whether the server's log says that an action is undone."""
     room = room_of(action)
     return room is not None and any(
-        undo["type"] == "logux/undo" and undo["id"] == id for undo, _ in log.entries(index=room)
+        undo["type"] == "logux/undo" and undo["id"] == id for undo, _ in entries_of(log, room)
     )

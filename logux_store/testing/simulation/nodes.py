@@ -13,7 +13,11 @@ from logux_store.connections import Reconnect
 from logux_store.meta import Meta
 from logux_store.server import BaseServer, Limits
 from logux_store.store import Reducer, Store, create_store_creator
-from logux_store.testing.simulation.application import Application, make_reducer
+from logux_store.testing.simulation.application import (
+    Application,
+    SimulatedError,
+    make_reducer,
+)
 from logux_store.testing.simulation.disks import Disk
 from logux_store.testing.simulation.network import Dialer, Network, Wire
 from logux_store.testing.simulation.processes import Process, SimulatedLoop, right_time
@@ -156,6 +160,7 @@ class ServerProgram(Program):
     """Runs a `BaseServer`."""
 
     server: BaseServer
+    application: Application
 
     def begin(self) -> None:
         scenario, process = self.scenario, self.process
@@ -178,7 +183,17 @@ class ServerProgram(Program):
 
     def define(self, server: BaseServer) -> None:
         """Define the application."""
-        Application(self.scenario.loads, lambda: self.random.random() < 0.5).define(server)
+        scenario, random = self.scenario, self.random
+        self.application = Application(
+            scenario.loads, scenario.listens, lambda: random.random() < 0.5
+        )
+        self.application.define(server)
+        server.on("error", self._raised)
+
+    def _raised(self, error: Exception, _action: Action | None, _meta: Meta | None) -> None:
+        """A callback raised, which only those do that are meant to."""
+        if not isinstance(error, SimulatedError):
+            self.network.errors.append(error)
 
     async def end(self) -> None:
         del self.network.listeners[self.name]
@@ -189,7 +204,7 @@ class ServerProgram(Program):
         """Let the server do something by itself."""
 
         def process() -> None:
-            self.server.process(action)
+            self.application.process(self.server, action)
 
         if self.works:
             self.call(process)

@@ -46,7 +46,7 @@ def report(result: Result, trace: bool) -> str:
         f"  max_waiting: {scenario.max_waiting}",
     ]
     if scenario.application is None:
-        lines.append(f"  loads: {scenario.loads}")
+        lines.append(f"  loads: {scenario.loads}, listens: {scenario.listens}")
     lines += [f"  {line}" for line in (result.trace if trace else map(str, scenario.events))]
     lines += [f"FAULT {fault}" for fault in result.faults]
     return "\n".join(lines)

@@ -59,6 +59,8 @@ class Scenario:
     server_ping: float
     timeout: float
     loads: str
+    listens: bool
+    """Whether the servers' application listens to their logs."""
     save_state_every: int
     history: int
     """How many actions a client keeps; with few of them, places are forgotten before all that
@@ -136,6 +138,7 @@ def make_scenario(seed: int, application: SimulatedApplication | None = None) ->
         server_ping=server_ping,
         timeout=timeout,
         loads=random.choice(("since", "all", "slow", "at_once")),
+        listens=Random(f"{seed} listens").random() < 0.5,
         save_state_every=random.choice((1, 3, 50)),
         history=random.choice((1000, 1000, 1000, 5)),
         duration=random.choice((5.0, 20.0, 60.0)),
