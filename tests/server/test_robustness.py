@@ -96,6 +96,7 @@ def define(server: Any) -> None:
     server.type("do", access=lambda *_: True, resend=resend)
     server.type("slow", access=slow, process=slow)
     server.type("raise", access=lambda *_: True, process=lambda *_: 1 / 0)
+    server.other_type(access=lambda *_: True, resend=resend)
     server.channel(
         "room/:id",
         access=lambda *_: True,
