@@ -4,7 +4,8 @@ Subscribing: the channel's access, then its filter, then the subscription itself
 no action that is added while the load runs is missed. A subscription lives in memory, as long as
 its connection; so it is acknowledged when it is finished, and made again when it is sent again.
 
-Invariant: a subscription whose access, filter or load raised does not stay.
+Invariants: a subscription whose access, filter or load raised does not stay; nobody is told of what
+becomes of one whose connection has ended, since the client's next connection asks for itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,12 +61,11 @@ class Subscribing:
     async def _subscribe(self, callbacks: ChannelCallbacks, params: Any, job: Job) -> None:
         server = self._server
         settled = server.flow.settled
-        action, meta = job.action, job.meta
+        action, meta, client = job.action, job.meta, job.client
+        assert client is not None
         limit = server.limits.subscriptions
-        if job.client is not None and limit is not None and job.client.subscriptions >= limit:
-            server.deny_back(
-                job.client, action, meta, f"its client has {limit} subscriptions already"
-            )
+        if limit is not None and client.subscriptions >= limit:
+            server.deny_back(client, action, meta, f"its client has {limit} subscriptions already")
             return
         start = perf_counter()
         ctx = Context(server, meta.id, meta.subprotocol)
@@ -86,8 +86,7 @@ class Subscribing:
             filter: Any = None
             if callbacks.filter is not None:
                 filter = await settled(callbacks.filter(ctx, action, meta))
-            client = job.client
-            if client is None or client.destroyed:
+            if client.destroyed:
                 server.emit("subscription_cancelled")
                 return
             subscription = Subscription(filter, ctx, callbacks.unsubscribe)
@@ -98,8 +97,15 @@ class Subscribing:
                 loaded = await settled(callbacks.load(ctx, action, meta))
             if isinstance(loaded, NotFoundError):
                 raise loaded
+            if client.destroyed:
+                server.emit("subscription_cancelled")
+                return
             send_back(ctx, loaded)
         except Exception as error:  # noqa: BLE001 - a developer's callback may raise anything
+            if client.destroyed:
+                if not is_not_found(error):
+                    server.emit_error(error, action, meta)
+                return
             if subscription is not None:
                 self.end(ctx.node_id, action, meta)
             if is_not_found(error):
@@ -122,7 +128,8 @@ class Subscribing:
         server = self._server
         trial = Subscription(ctx=ctx)
         trial.pending = []
-        if job.client is not None and not job.client.destroyed:
+        assert job.client is not None
+        if not job.client.destroyed:
             server.subscriptions.add(job.client, ctx.node_id, job.action, trial, job.meta.id)
         try:
             loaded = await server.flow.settled(callback(ctx, job.action, job.meta))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logux_store.server import Limits
+from logux_store.server import Limits, NotFoundError
 from logux_store.server.subscriptions import filter_id
 from logux_store.testing import run_virtual
 
@@ -184,3 +184,40 @@ def test_a_client_has_so_many_subscriptions_and_no_more(make_server: Any, peer_o
     assert peer.take()[0]["type"] == "logux/processed"
     peer.disconnect()
     assert peer.client.subscriptions == 0
+
+
+@pytest.mark.parametrize("name", ["load", "access_and_load"])
+@pytest.mark.parametrize("error", [None, RuntimeError(), NotFoundError()])
+def test_what_becomes_of_a_lost_connections_subscription_does_not_concern_the_next_one(
+    make_server: Any, peer_of: Any, name: str, error: Exception | None
+) -> None:
+    async def main() -> None:
+        server = make_server()
+        loads: list[str] = []
+
+        async def load(ctx: Any, action: Any, meta: Any) -> Any:
+            loads.append(meta.id)
+            if len(loads) == 1:
+                await asyncio.sleep(5)
+                if error is not None:
+                    raise error
+                return {"type": "late"}
+            return {"type": "loaded"}
+
+        callbacks: Any = {name: load} if name != "load" else {name: load, "access": allow}
+        server.channel("room/:id", **callbacks)
+        lost = peer_of(server)
+        lost.subscribe("room/1")
+        await asyncio.sleep(1)
+        peer = peer_of(server)
+        # It was not acknowledged, so it is sent again.
+        assert peer.subscribe("room/1") == loads[0]
+        await asyncio.sleep(10)
+        assert loads == [loads[0]] * 2
+        assert [action["type"] for action in peer.got] == ["loaded", "logux/processed"]
+        assert peer.client.subscriptions == 1
+        assert [type(raised) for raised in server.errors] == (
+            [RuntimeError] if isinstance(error, RuntimeError) else []
+        )
+
+    run_virtual(main())
