@@ -33,13 +33,13 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logux_store.actions import to_json
 from logux_store.client.tabs.messages import (
     VERSION,
     encode_own,
+    encode_piece,
     error_message,
     read_item,
     read_message,
@@ -63,8 +63,8 @@ saved of the state, without which the log may not be enough to make it.
 SILENCE = 10
 """How many timeouts long a follower may be silent: one that is busy does no harm."""
 
-PIECE = 100
-"""How many entries of the log are sent in one turn of the loop, which has to connect as well."""
+BUSY_PAUSE = 0.01
+"""Seconds until a follower that reads slowly gets more of the log."""
 
 
 class Member:
@@ -313,12 +313,12 @@ class Leading:
     def _send_log(self, member: Member, entries: Iterator[Entry], unsent: frozenset[str]) -> None:
         if member not in self.members:
             return
-        piece = [*islice(entries, PIECE)]
-        if piece:
-            shared = [entry for entry in piece if entry[1].tab is None]
-            text = ",".join(encode_entry(*entry) for entry in shared)
-            ids = to_json([meta.id for _, meta in shared if meta.id in unsent])
-            member.channel.send(f'["log",[{text}],{ids}]')
+        if member.channel.busy:
+            self.tab.loop.call_later(BUSY_PAUSE, self._send_log, member, entries, unsent)
+            return
+        piece = encode_piece(entries, unsent)
+        if piece is not None:
+            member.channel.send(piece)
             self.tab.loop.call_soon(self._send_log, member, entries, unsent)
         else:
             self.tab.log.store.when_durable(partial(self._complete, member))

@@ -24,6 +24,10 @@ class MemoryChannel:
         self._on_way: deque[str | None] = deque()
         self._started = self._closed = False
 
+    @property
+    def busy(self) -> bool:
+        return False
+
     def start(self) -> None:
         self._started = True
         self._hand_on()

@@ -4,16 +4,31 @@ A message is a JSON array whose first item is its name.
 """
 
 import json
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from logux_store.actions import to_json
-from logux_store.client.tabs.ops import Op, read_op
+from logux_store.client.tabs.ops import Op, encode_entry, read_op
 from logux_store.errors import LoguxError
+from logux_store.meta import Entry
 
-__all__ = ["VERSION", "encode_own", "error_message", "read_error", "read_item", "read_message"]
+__all__ = [
+    "VERSION",
+    "encode_own",
+    "encode_piece",
+    "error_message",
+    "read_error",
+    "read_item",
+    "read_message",
+]
 
 VERSION = 1
 """Of what tabs say to each other; tabs of different versions do not understand each other."""
+
+PIECE, PIECE_SIZE = 100, 250_000
+"""How many entries of the log, and about how many characters, are sent in one turn of the loop: it
+has to connect as well, and to say that the leader lives.
+"""
 
 
 def encode_own(op: Op, seq: int) -> str:
@@ -21,6 +36,25 @@ def encode_own(op: Op, seq: int) -> str:
     if op[0] == "add":
         return to_json(["own", seq, op[2].time, op[2].added])
     return to_json(["own", seq])
+
+
+def encode_piece(entries: Iterator[Entry], unsent: Collection[str]) -> str | None:
+    """The next entries of a log as a message, but those that are one tab's alone; None if there are
+    no more. The ids of the `unsent` are told as well.
+    """
+    texts: list[str] = []
+    ids: list[str] = []
+    read = size = 0
+    for action, meta in entries:
+        read += 1
+        if meta.tab is None:
+            texts.append(encode_entry(action, meta))
+            size += len(texts[-1])
+            if meta.id in unsent:
+                ids.append(meta.id)
+        if read == PIECE or size > PIECE_SIZE:
+            break
+    return f'["log",[{",".join(texts)}],{to_json(ids)}]' if read else None
 
 
 def read_item(seq: int, op: Any, offset: int | None = None) -> tuple[int, Op, int | None]:

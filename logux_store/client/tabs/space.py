@@ -22,6 +22,11 @@ class Channel(Protocol):
     on_text: Callable[[str], None]
     on_close: Callable[[], None]
 
+    @property
+    def busy(self) -> bool:
+        """Whether much of what was sent still waits for the other side."""
+        ...
+
     def start(self) -> None:
         """Begin to call `on_text` and `on_close`."""
         ...

@@ -18,8 +18,10 @@ from typing import cast
 __all__ = ["Proof", "StreamChannel"]
 
 MAX_WAITING = 256_000_000
-"""How many bytes may wait for a tab that does not read; a whole log may be on its way to it."""
+"""How many bytes may wait for a tab that does not read."""
 
+BUSY = 4_000_000
+"""How many bytes may wait before a log is sent more slowly."""
 
 PATIENCE = 5.0
 """Seconds that the other side has to prove itself."""
@@ -47,7 +49,8 @@ class StreamChannel(asyncio.Protocol):
         self._proof = proof
         self._patience: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
-        self._rest = b""
+        # What has come of a line, in parts: put together each time, a long one would take for ever.
+        self._rest: list[bytes] = []
         self._lines: list[bytes] = []
         self._started = self._closed = self._lost = False
 
@@ -57,6 +60,10 @@ class StreamChannel(asyncio.Protocol):
         if self._lost and not self._closed:
             self._closed = True
             self.on_close()
+
+    @property
+    def busy(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > BUSY
 
     def send(self, text: str) -> None:
         self._write(text.encode())
@@ -85,7 +92,12 @@ class StreamChannel(asyncio.Protocol):
             self._proof.begin(self._write)
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        first, *others = data.split(b"\n")
+        self._rest.append(first)
+        if not others:
+            return
+        lines = [b"".join(self._rest), *others]
+        self._rest = [lines.pop()]
         for line in lines:
             if self._proof is None:
                 self._lines.append(line)

@@ -112,6 +112,10 @@ class ChannelEnd(Side):
         self._arrived: deque[str | None] = deque()
         self._started = False
 
+    @property
+    def busy(self) -> bool:
+        return False
+
     def start(self) -> None:
         self._started = True
         self._hand_on()

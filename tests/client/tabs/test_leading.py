@@ -203,3 +203,18 @@ def test_a_leader_that_cannot_see_its_term_for_once_goes_on(
         raise OSError("Too many open files")
 
     run_virtual(test())
+
+
+def test_a_follower_that_reads_slowly_gets_the_log_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        busy = True
+        monkeypatch.setattr(MemoryChannel, "busy", property(lambda _: busy))
+        async with Talk() as talk:
+            names = {message[0] for message in talk.heard}
+            assert "welcome" in names
+            assert not names & {"log", "joined"}
+            busy = False
+            await asyncio.sleep(0.1)
+            assert "joined" in {message[0] for message in talk.heard}
+
+    run_virtual(test())

@@ -1,11 +1,13 @@
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from logux_store import LoguxError, Meta
+from logux_store import Entry, LoguxError, Meta
 from logux_store.client.tabs.messages import (
     encode_own,
+    encode_piece,
     error_message,
     read_error,
     read_item,
@@ -27,6 +29,25 @@ def test_a_follower_hears_what_the_leader_made_of_its_action() -> None:
     meta.added = 7
     assert json.loads(encode_own(("add", {"type": "a"}, meta), 3)) == ["own", 3, 5, 7]
     assert json.loads(encode_own(("clean",), 4)) == ["own", 4]
+
+
+def test_a_log_is_told_in_pieces_that_are_neither_many_nor_long() -> None:
+    def entries(count: int, text: str, **keys: Any) -> Iterator[Entry]:
+        for n in range(count):
+            yield {"type": "a", "text": text}, Meta(f"{n} 10:a:b 0", n, **keys)
+
+    def pieces(entries: Iterator[Entry]) -> list[int]:
+        found: list[int] = []
+        while (text := encode_piece(entries, {"3 10:a:b 0"})) is not None:
+            name, piece, unsent = json.loads(text)
+            assert (name, unsent) == ("log", ["3 10:a:b 0"] if not found and piece else [])
+            found.append(len(piece))
+        return found
+
+    assert pieces(entries(250, "")) == [100, 100, 50]
+    assert pieces(entries(250, "", tab="b")) == [0, 0, 0]
+    assert pieces(entries(10, "x" * 50_000)) == [5, 5]
+    assert pieces(entries(0, "")) == []
 
 
 def test_a_followers_change_comes_with_its_number_and_perhaps_its_offset() -> None:

@@ -107,6 +107,35 @@ async def test_who_does_not_read_is_hung_up_on(ends: Ends, monkeypatch: pytest.M
     await ends.closed.wait()
 
 
+async def test_a_channel_is_busy_until_the_other_side_has_read_most_of_what_was_sent(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BUSY", 500_000)
+    one, two = await ends.connect()
+    two._transport.pause_reading()  # type: ignore[union-attr]
+    assert not one.busy
+    one.send("x" * 2_000_000)
+    assert one.busy
+    two._transport.resume_reading()
+    ends.listen(two)
+    await ends.texts.get()
+    assert not one.busy
+
+
+def test_a_long_text_takes_time_for_its_length_only() -> None:
+    channel = StreamChannel(same)
+    texts: list[str] = []
+    channel.on_text = texts.append
+    channel.start()
+    part = b"x" * 1000
+    for _ in range(100_000):
+        channel.data_received(part)
+    assert texts == []
+    channel.data_received(b"\nsecond\nth")
+    channel.data_received(b"ird\n")
+    assert [len(text) for text in texts] == [100_000_000, 6, 5]
+
+
 async def test_both_sides_prove_that_they_know_the_secret(ends: Ends) -> None:
     one, two = await ends.connect(Proof("secret", listens=True), Proof("secret", listens=False))
     assert {await ends.ready.get(), await ends.ready.get()} == {one, two}
