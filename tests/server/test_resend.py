@@ -195,6 +195,45 @@ def test_a_client_that_cannot_keep_up_with_a_filter_is_disconnected(
     run_virtual(main())
 
 
+def test_a_client_that_is_loaded_for_too_long_is_disconnected(
+    make_server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        server = make_server(limits=Limits(held=3, ahead=None))
+        server.channel("a", access_and_load=lambda *_: asyncio.sleep(1000))
+        slow = peer_of(server)
+        slow.subscribe("a")
+        await asyncio.sleep(1)
+        for _ in range(3):
+            server.log.add({"type": "do"}, channel="a")
+        assert not slow.client.destroyed
+        server.log.add({"type": "do"}, channel="a")
+        assert slow.client.destroyed
+
+    run_virtual(main())
+
+
+def test_a_filter_that_nobody_waits_for_any_more_is_cancelled(
+    make_server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        server = make_server()
+        undecided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        filters = {"later": lambda *_: undecided, "yes": lambda *_: True}
+        server.channel("b", access=allow, filter=lambda _, action, __: filters[action["filter"]])
+        peer = peer_of(server)
+        for name in filters:
+            peer.subscribe("b", filter=name)
+        await asyncio.sleep(1)
+        peer.take()
+        server.log.add({"type": "do"}, channel="b")
+        await asyncio.sleep(1)
+        assert peer.got == [{"type": "do"}]
+        assert undecided.cancelled()
+
+    run_virtual(main())
+
+
 def test_an_action_is_serialised_once_for_all_that_get_it(server: Any, peer_of: Any) -> None:
     peers = [peer_of(server, f"{n}:a:1") for n in range(5)]
     for peer in peers:

@@ -285,22 +285,34 @@ def test_a_filter_knows_who_sent_the_action(make_server: Any, peer_of: Any) -> N
     assert [action["by"] for action in reader.got] == ["sender"]
 
 
+@pytest.mark.parametrize("later", [False, True])
 def test_a_filter_that_raises_keeps_the_action_from_its_client_only(
-    make_server: Any, peer_of: Any
+    make_server: Any, peer_of: Any, later: bool
 ) -> None:
-    server = make_server()
-    server.channel("bad", access=allow, filter=lambda *_: lambda *_: 1 / 0)
-    server.channel("good", access=allow)
-    server.type("do", access=allow, resend=lambda *_: ["bad", "good"])
-    one, two = peer_of(server, "1:a:1"), peer_of(server, "2:a:1")
-    one.subscribe("bad")
-    two.subscribe("good")
-    one.take(), two.take()
-    id = peer_of(server, "3:a:1").act("do")
-    assert one.got == []
-    assert two.got == [{"type": "do"}]
-    assert [type(error) for error in server.errors] == [ZeroDivisionError]
-    assert id is not None
+    async def main() -> None:
+        server = make_server()
+
+        async def fail(ctx: Any, action: Any, meta: Any) -> bool:
+            await asyncio.sleep(1)
+            raise ZeroDivisionError
+
+        server.channel("bad", access=allow, filter=lambda *_: fail if later else lambda *_: 1 / 0)
+        server.channel("good", access=allow)
+        server.type("do", access=allow, resend=lambda *_: ["bad", "good"])
+        one, two = peer_of(server, "1:a:1"), peer_of(server, "2:a:1")
+        one.subscribe("bad")
+        two.subscribe("good")
+        await asyncio.sleep(1)
+        one.take(), two.take()
+        sender = peer_of(server, "3:a:1")
+        id = sender.act("do")
+        await asyncio.sleep(2)
+        assert one.got == []
+        assert two.got == [{"type": "do"}]
+        assert sender.got == [{"type": "logux/processed", "id": id}]
+        assert [type(error) for error in server.errors] == [ZeroDivisionError]
+
+    run_virtual(main())
 
 
 def test_async_filters_do_not_reorder_what_a_client_gets(make_server: Any, peer_of: Any) -> None:
