@@ -134,7 +134,6 @@ class Subscribing:
         try:
             loaded = await server.flow.settled(callback(ctx, job.action, job.meta))
         except Exception as error:
-            server.subscriptions.remove(ctx.node_id, job.action, job.meta.id)
             if is_denial(error):
                 return False, None
             raise

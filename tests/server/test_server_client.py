@@ -187,6 +187,30 @@ def test_nobody_may_be_the_server(server: Any, peer_of: Any, node_id: str) -> No
     assert server.client_ids == {}
 
 
+def test_events_tell_of_logins(make_server: Any, peer_of: Any) -> None:
+    server = make_server()
+    told: list[Any] = []
+    for event in ("authenticated", "unauthenticated"):
+        server.on(event, lambda *args, event=event: told.append((event, *args)))
+    server.auth(lambda token: token == "right")
+    first, second = peer_of(server, token="right"), peer_of(server, token="wrong")
+    assert [(event, client) for event, client, _ in told] == [
+        ("authenticated", first.client),
+        ("unauthenticated", second.client),
+    ]
+    assert all(0 <= seconds < 60 for _, _, seconds in told)
+
+
+def test_errors_of_clients_and_of_connections_are_told(server: Any, peer_of: Any) -> None:
+    told: list[str] = []
+    server.on("client_error", lambda error: told.append(str(error)))
+    peer_of(server).send(["error", "wrong-format", "text"])
+    assert len(told) == 1
+    assert server.errors == []
+    peer_of(server).pair.right._events.emit("error", OSError())
+    assert [type(error) for error in server.errors] == [OSError]
+
+
 def test_an_old_subprotocol_is_refused(make_server: Any, peer_of: Any) -> None:
     server = make_server(subprotocol=3, min_subprotocol=2)
     server.auth(lambda: pytest.fail("asked"))
@@ -264,6 +288,9 @@ def test_a_user_has_so_many_connections_and_no_more(make_server: Any, peer_of: A
     first, second = peer_of(server, "10:a:1"), peer_of(server, "10:b:1")
     third = peer_of(server, "10:c:1")
     assert not third.connected
+    # It may come back, which wrong credentials may not.
+    assert errors_of(third) == []
+    assert "2 connections already" in third.messages[-1][2]
     assert first.connected
     assert second.connected
     assert told == ["too-many-connections"]
@@ -304,15 +331,20 @@ def test_a_connection_ends_when_it_expires(make_server: Any, peer_of: Any) -> No
         server = make_server(clock=clock)
 
         def authenticate(client: Any) -> bool:
+            # The last one counts.
+            client.expire_at(1_030)
             client.expire_at(1_060)
             return True
 
         server.auth(authenticate)
         peer = peer_of(server)
+        reasons: list[str] = []
+        peer.pair.right.on("disconnect", reasons.append)
         await asyncio.sleep(59)
         assert peer.connected
         await asyncio.sleep(2)
         assert not peer.connected
+        assert reasons == ["expired"]
         assert errors_of(peer) == []
 
     run_virtual(main())

@@ -176,9 +176,9 @@ def test_a_client_has_so_many_subscriptions_and_no_more(make_server: Any, peer_o
     assert peer.client.subscriptions == 4
     other.subscribe("room/1")
     assert other.take()[0]["type"] == "logux/processed"
-    peer.act("logux/unsubscribe", channel="room/1", filter=long)
-    peer.act("logux/unsubscribe", channel="room/1", filter=long)
-    assert peer.client.subscriptions == 2
+    for _ in range(2):
+        peer.act("logux/unsubscribe", channel="room/1", filter=long)
+        assert peer.client.subscriptions == 2
     peer.take()
     peer.subscribe("loaded/2")
     assert peer.take()[0]["type"] == "logux/processed"
@@ -221,3 +221,31 @@ def test_what_becomes_of_a_lost_connections_subscription_does_not_concern_the_ne
         )
 
     run_virtual(main())
+
+
+def test_listeners_of_the_log_hear_of_subscriptions_and_may_refuse_them(
+    server: Any, peer: Any
+) -> None:
+    heard: list[str] = []
+    server.on("add", lambda action, meta: heard.append(action["type"]))
+    peer.subscribe("room/1")
+    assert heard == ["logux/subscribe", "logux/processed"]
+    peer.take()
+    server.on("preadd", lambda action, meta: 1 / (action["type"] != "logux/subscribe"))
+    id = peer.subscribe("room/2")
+    assert [(action["id"], action["reason"]) for action in peer.got] == [(id, "error")]
+    assert [type(error) for error in server.errors] == [ZeroDivisionError]
+    assert [*server.subscriptions.channels] == ["room/1"]
+
+
+@pytest.mark.parametrize("name", ["unsubscribe", "finally_"])
+def test_what_a_callback_raises_at_the_end_is_told_and_changes_nothing(
+    make_server: Any, peer_of: Any, name: str
+) -> None:
+    server = make_server()
+    server.channel("a", access=allow, **{name: lambda *_: 1 / 0})
+    peer = peer_of(server)
+    ids = [peer.subscribe("a"), peer.act("logux/unsubscribe", channel="a")]
+    assert peer.got == [{"type": "logux/processed", "id": id} for id in ids]
+    assert [type(error) for error in server.errors] == [ZeroDivisionError]
+    assert server.subscriptions.channels == {}

@@ -108,6 +108,7 @@ def play(listen: Callable[[BaseServer], object], peer_of: Any) -> list[Any]:
     entries = [(action, meta.to_dict()) for action, meta in server.log.entries("added")]
     assert isinstance(server.log.store, MemoryStore)
     assert errors == [ZeroDivisionError]
+    assert server.processing._unkept == set()
     return [messages, again.messages, entries, server.log.store.remembers(f"{NOW + 1000} 10:a:1 0")]
 
 
