@@ -241,24 +241,6 @@ def test_what_was_accepted_but_not_processed_is_taken_up_after_a_restart(
     run_virtual(main())
 
 
-def test_what_was_accepted_is_undone_after_a_restart_without_its_type(
-    make_server: Any, peer_of: Any
-) -> None:
-    async def main() -> None:
-        store = MemoryStore()
-        crashed = make_server(store=store)
-        crashed.type("do", access=allow, process=lambda *_: asyncio.Event().wait())
-        id = peer_of(crashed).act("do")
-        await asyncio.sleep(1)
-        assert len(store) == 1
-        again = peer_of(make_server(store=store))
-        assert [(action["id"], action["reason"]) for action in again.got] == [(id, "unknownType")]
-        assert len(store) == 0
-        assert store.remembers(id)
-
-    run_virtual(main())
-
-
 def test_the_same_action_twice_on_its_way_is_processed_once(make_server: Any, peer_of: Any) -> None:
     async def main() -> None:
         server = make_server()

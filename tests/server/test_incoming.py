@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from logux_store.log import MemoryStore
 from logux_store.meta import Meta
 from logux_store.server import Limits
 from logux_store.testing import VirtualClock, run_virtual
@@ -302,5 +303,23 @@ def test_what_was_not_accepted_before_the_shutdown_is_not_acknowledged(
         await asyncio.sleep(1)
         assert peer.synced == []
         assert ended == [True]
+
+    run_virtual(main())
+
+
+def test_what_was_accepted_is_undone_after_a_restart_without_its_type(
+    make_server: Any, peer_of: Any
+) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        crashed = make_server(store=store)
+        crashed.type("do", access=allow, process=lambda *_: asyncio.Event().wait())
+        id = peer_of(crashed).act("do")
+        await asyncio.sleep(1)
+        assert len(store) == 1
+        again = peer_of(make_server(store=store))
+        assert [(action["id"], action["reason"]) for action in again.got] == [(id, "unknownType")]
+        assert len(store) == 0
+        assert store.remembers(id)
 
     run_virtual(main())
