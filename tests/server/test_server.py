@@ -182,47 +182,6 @@ async def test_who_has_sent_all_and_hung_up_half_gets_the_answer() -> None:
         writer.close()
 
 
-async def test_a_handshake_whose_lines_end_otherwise_is_refused() -> None:
-    request = get("/", "GET", "Connection: Upgrade", "Upgrade: websocket")
-    async with make() as server:
-        head, body = await fetch(server, request.replace(b"\r\n", b"\n"))
-        assert head.startswith(b"HTTP/1.1 400 ")
-        assert body == b"Lines end with CR and LF\n"
-
-
-async def test_headers_have_bytes_beyond_ascii() -> None:
-    async with make() as server:
-        server.http("GET", "/", lambda request: Response("", headers={"X-Name": "é"}))
-        head, _ = await fetch(server, get("/"))
-        assert "x-name: é" in head.decode("latin-1")
-
-
-@pytest.mark.parametrize("end", ["timeout", "shutdown"])
-async def test_who_does_not_read_the_answer_is_disconnected(
-    end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = make()
-
-    def answer(request: Request) -> str:
-        if end == "timeout":
-            # From now on: the request is here.
-            monkeypatch.setattr("logux_store.server.front.REQUEST_TIMEOUT", 0.0)
-        return "x" * 50_000_000
-
-    server.http("GET", "/large", answer)
-    async with server:
-        reader, writer = await asyncio.open_connection(server.host, server.port, limit=1000)
-        writer.write(get("/large"))
-        await reader.readexactly(1)
-        if end == "shutdown":
-            await server.destroy()
-        while server._fronts:
-            await asyncio.sleep(0)
-        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-            await reader.readexactly(50_000_000)
-        writer.close()
-
-
 async def test_a_body_may_be_asked_for_first() -> None:
     server = make()
     server.http("POST", "/size", lambda request: str(len(request.body)))
