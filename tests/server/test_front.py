@@ -48,6 +48,18 @@ async def test_who_is_let_through_need_not_hurry_any_more() -> None:
         writer.close()
 
 
+async def test_an_answer_may_take_its_time() -> None:
+    async with make() as server:
+
+        def answer(request: Request) -> str:
+            [front] = server._fronts
+            return f"hurry: {not front._timer.cancelled()}"
+
+        server.http("GET", "/", answer)
+        request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        assert (await fetch(server, request)).endswith("hurry: False")
+
+
 async def test_headers_have_bytes_beyond_ascii() -> None:
     async with make() as server:
         server.http("GET", "/", lambda request: Response("", headers={"X-Name": "é"}))
