@@ -20,7 +20,6 @@ __all__ = [
     "check_sendable",
     "define_action",
     "is_logux",
-    "is_shallow",
     "to_json",
 ]
 
@@ -31,7 +30,10 @@ MAX_DEPTH = 200
 so what one function could read another could fail to write.
 """
 
-CONTAINERS = (dict, list)
+MAPPINGS = (dict, PMap)
+CONTAINERS = (*MAPPINGS, list, tuple, PVector, PSet)
+# Asking first whether a value is one of these saves half of the time of a look.
+PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def is_logux(action: Action) -> bool:
@@ -51,10 +53,8 @@ def check_action(action: object) -> None:
 def check_sendable(action: Action) -> None:
     """Raise TypeError or ValueError, with the reason, unless the action can be sent as JSON."""
     try:
-        text = to_json(action)
-        # Counting takes a hundredth of the time of looking.
-        if text.count("[") + text.count("{") > MAX_DEPTH and not is_shallow(json.loads(text)):
-            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+        to_json(action)
+        _check_content(action, MAX_DEPTH)
     except (TypeError, ValueError, RecursionError) as error:
         raise type(error if not isinstance(error, RecursionError) else ValueError())(
             f"the action {action.get('type')!r} cannot be sent: {error}; "
@@ -62,18 +62,20 @@ def check_sendable(action: Action) -> None:
         ) from error
 
 
-def is_shallow(value: Any, levels: int = MAX_DEPTH) -> bool:
-    """Whether lists and dicts are nested no deeper than so many levels."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
+def _check_content(value: Any, levels: int) -> None:
+    """Raise TypeError for a key that JSON would make a string of, so that the other node would have
+    another action than this one; ValueError for what is nested too deep.
+    """
     if levels == 0:
-        return False
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+    if isinstance(value, MAPPINGS):
+        for key in value:
+            if type(key) is not str and not isinstance(key, str):
+                raise TypeError(f"it has the key {key!r}, which is no string")
+        value = value.values()
     for item in value:
-        if isinstance(item, CONTAINERS) and not is_shallow(item, levels - 1):
-            return False
-    return True
+        if type(item) not in PLAIN and isinstance(item, CONTAINERS):
+            _check_content(item, levels - 1)
 
 
 def to_json(value: Any) -> str:

@@ -31,6 +31,14 @@ def test_what_json_does_not_know_cannot_be_sent(value: object) -> None:
         check_sendable({"type": "a", "value": value})
 
 
+@pytest.mark.parametrize(
+    "value", [{1: "a"}, [{"a": ({None: 1},)}], pyrsistent.m(a=pyrsistent.pmap({True: 1}))]
+)
+def test_a_key_that_json_would_make_a_string_of_cannot_be_sent(value: object) -> None:
+    with pytest.raises(TypeError, match=r"'a' cannot be sent: it has the key .*, which is no"):
+        check_sendable({"type": "a", "value": value})
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_json_does_not_know_cannot_be_sent(value: float) -> None:
     with pytest.raises(ValueError, match="'a' cannot be sent"):

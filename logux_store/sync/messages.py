@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import msgspec
 
-from logux_store.actions import Action, is_shallow, to_json
+from logux_store.actions import MAX_DEPTH, Action, to_json
 from logux_store.errors import LoguxError
 from logux_store.ids import MAX_TIME, node_key
 from logux_store.meta import Entry, Meta, fresh_meta
@@ -45,6 +45,7 @@ that were never accepted, too.
 """
 
 QUOTED = 300
+CONTAINERS = (dict, list)
 META_KEYS = frozenset({"id", "time", "subprotocol"})
 
 
@@ -269,12 +270,25 @@ def _is_node_id(value: object) -> bool:
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
+def _is_shallow(value: Any, levels: int = MAX_DEPTH) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    if levels == 0:
+        return False
+    for item in value:
+        if isinstance(item, CONTAINERS) and not _is_shallow(item, levels - 1):
+            return False
+    return True
+
+
 def _is_object(value: object) -> bool:
-    return isinstance(value, dict) and is_shallow(value)
+    return isinstance(value, dict) and _is_shallow(value)
 
 
 def _is_action(action: object) -> bool:
-    return isinstance(action, dict) and isinstance(action.get("type"), str) and is_shallow(action)
+    return isinstance(action, dict) and isinstance(action.get("type"), str) and _is_shallow(action)
 
 
 def _is_meta(meta: object) -> bool:
@@ -287,7 +301,7 @@ def _is_meta(meta: object) -> bool:
     if len(meta) > 2:
         if "subprotocol" in meta and not _is_count(meta["subprotocol"]):
             return False
-        if not is_shallow(meta):
+        if not _is_shallow(meta):
             return False
     if not isinstance(id, list):
         return _is_time(id)
@@ -334,7 +348,7 @@ _CHECKS: dict[str, Callable[[Message], bool]] = {
     "pong": is_number,
     "headers": lambda message: len(message) == 2 and _is_object(message[1]),
     "error": lambda message: (
-        2 <= len(message) <= 3 and isinstance(message[1], str) and is_shallow(message)
+        2 <= len(message) <= 3 and isinstance(message[1], str) and _is_shallow(message)
     ),
     "debug": lambda message: (
         len(message) == 3 and message[1] == "error" and isinstance(message[2], str)
