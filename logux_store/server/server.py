@@ -240,15 +240,18 @@ class Server(BaseServer):
         """What `run` does, inside an event loop of yours."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
-            loop.add_signal_handler(number, stop.set)
+
+        def end(*_: object) -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        # Not the loop's own handlers, which Windows does not have.
+        former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             async with self:
                 await stop.wait()
         finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
     async def __aenter__(self) -> Self:
         await self.listen()
