@@ -83,7 +83,8 @@ def check_pure(reducer: AnyReducer, actions: Actions, *, settings: Settings | No
     reduce = as_reducer(reducer)
 
     def check(some: list[Action]) -> None:
-        state = step(reduce, None, INIT)
+        # A copy: what is changed in place would stay so in all that is tried later.
+        state = deepcopy(step(reduce, None, INIT))
         calls: list[tuple[Any, Action, Any]] = [(None, INIT, deepcopy(state))]
         for action in some:
             before, given_action = deepcopy(state), deepcopy(action)

@@ -219,6 +219,16 @@ def test_a_reducer_with_a_memory_of_its_own_is_found() -> None:
         check_pure(RemembersIds(), ACTIONS, settings=FEW)
 
 
+def test_an_initial_state_that_is_changed_in_place_is_shown_with_one_change() -> None:
+    def grow(state: Any, action: Action) -> Any:
+        state.append(action["n"])
+        return state
+
+    with pytest.raises(AssertionError) as caught:
+        check_pure(Slice([], {"add": grow}), ACTIONS, settings=FEW)
+    assert str(caught.value).splitlines()[1:] == ["  before:     []", "  afterwards: [0]"]
+
+
 def test_large_states_are_shown_by_what_differs() -> None:
     numbers = {f"number {n}": n for n in range(50)}
 
